@@ -26,8 +26,8 @@ struct Error {
     int code = 0;                              ///< errno that describes it to the outside, always > 0
     ErrorDomain domain = ErrorDomain::errno_;  ///< where `native` is defined
     std::int64_t native = 0;                   ///< the number as the failing library gave it
-    std::string what;                          ///< "outer: inner: attempt"; lower case, no full stop, no secret
-    std::source_location where;                ///< where it was noticed first
+    std::string what;            ///< "outer: inner: attempt"; lower case, no full stop, no secret
+    std::source_location where;  ///< where it was noticed first
 
     /// `what` and the native number in words, on one line.
     [[nodiscard]] std::string text() const;

@@ -1,0 +1,80 @@
+#include "nsutil/child.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+
+namespace nsutil {
+
+Result<Child::Forked> Child::fork_with_channel() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("socketpair");
+    UniqueFd parent_end(ends[0]);
+    UniqueFd child_end(ends[1]);
+    const pid_t pid = ::fork();
+    if (pid < 0) return fail_errno("fork");
+    // Each side keeps one end only, so that the death of the child ends the channel.
+    return Forked{pid, pid == 0 ? std::move(child_end) : std::move(parent_end)};
+}
+
+void Child::exit_now(int status) {
+    ::_exit(status);
+}
+
+Result<std::size_t> Child::receive(std::span<std::byte> buffer, const Deadline& deadline) {
+    for (;;) {
+        pollfd waiting = {channel_.get(), POLLIN, 0};
+        const int ready = ::poll(&waiting, 1, deadline.remaining_ms());
+        if (ready < 0 && errno != EINTR) return fail_errno("poll");
+        if (ready > 0) break;
+        if (deadline.passed()) return fail(ETIMEDOUT, "no answer from the child before the deadline");
+    }
+    iovec part = {buffer.data(), buffer.size()};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    // No room for control data: descriptors that a hostile child sends are closed by the kernel.
+    ssize_t got;
+    do got = ::recvmsg(channel_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0 && errno != ECONNRESET) return fail_errno("recvmsg");
+    if (got <= 0) return fail(EPIPE, "the child ended without an answer");
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+        return fail(EMSGSIZE, "the child's answer is longer than allowed, or carries descriptors");
+    return static_cast<std::size_t>(got);
+}
+
+Result<int> Child::wait(const Deadline& deadline) {
+    for (;;) {
+        int status = 0;
+        const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
+        if (ended == pid_) {
+            pid_ = -1;
+            return status;
+        }
+        if (ended < 0 && errno != EINTR) return fail_errno("waitpid");
+        if (deadline.passed()) return fail(ETIMEDOUT, "the child is still running");
+        const timespec pause = {0, 1'000'000};
+        (void)::nanosleep(&pause, nullptr);
+    }
+}
+
+void Child::kill() noexcept {
+    if (pid_ > 0) (void)::kill(pid_, SIGKILL);
+    pid_ = -1;
+}
+
+int send_message(int channel_fd, std::span<const std::byte> message) {
+    for (;;) {
+        const ssize_t sent = ::send(channel_fd, message.data(), message.size(), MSG_NOSIGNAL);
+        if (sent >= 0) return static_cast<std::size_t>(sent) == message.size() ? 0 : EMSGSIZE;
+        if (errno != EINTR) return errno;
+    }
+}
+
+}  // namespace nsutil

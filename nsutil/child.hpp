@@ -1,0 +1,72 @@
+#pragma once
+/// @file
+/// A child process that answers with exactly one message, before a deadline.
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "nsutil/deadline.hpp"
+#include "nsutil/result.hpp"
+#include "nsutil/unique_fd.hpp"
+
+namespace nsutil {
+
+/// Owns one forked child and the reading end of its channel. A child that is still running when this
+/// object goes is killed; it is not waited for (one that hangs in a file system may not die soon).
+class Child {
+  public:
+    Child(Child&& other) noexcept
+        : pid_(std::exchange(other.pid_, -1)), channel_(std::move(other.channel_)) {}
+    Child& operator=(Child&&) = delete;
+    ~Child() { kill(); }
+
+    /// Forks. `body(int fd)` runs in the child with its end of a SOCK_SEQPACKET pair; what it returns
+    /// is the child's exit status, through _exit(2).
+    /// @errors those of socketpair(2) and fork(2)
+    template <class Body>
+    [[nodiscard]] static Result<Child> spawn(Body&& body) {
+        auto forked = fork_with_channel();
+        if (!forked) return propagate(forked);
+        if (forked->pid == 0) exit_now(std::forward<Body>(body)(forked->channel.get()));
+        return Child(forked->pid, std::move(forked->channel));
+    }
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+    /// Waits for the one message.
+    /// @return its size in bytes
+    /// @errors ETIMEDOUT the deadline passed; EPIPE the child ended without a message;
+    ///         EMSGSIZE it does not fit into `buffer`, or descriptors came with it; those of recvmsg(2)
+    [[nodiscard]] Result<std::size_t> receive(std::span<std::byte> buffer, const Deadline& deadline);
+
+    /// Waits for the child's end and takes its status, for at most until the deadline.
+    /// @return the status as waitpid(2) gives it
+    /// @errors ETIMEDOUT; those of waitpid(2)
+    [[nodiscard]] Result<int> wait(const Deadline& deadline);
+
+    /// Sends SIGKILL where the child has not been waited for. Its number cannot have been reused then.
+    void kill() noexcept;
+
+    /// Gives the child up: it is neither killed nor waited for.
+    void abandon() noexcept { pid_ = -1; }
+
+  private:
+    struct Forked {
+        pid_t pid;
+        UniqueFd channel;
+    };
+    Child(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
+    [[nodiscard]] static Result<Forked> fork_with_channel();
+    [[noreturn]] static void exit_now(int status);
+
+    pid_t pid_;
+    UniqueFd channel_;
+};
+
+/// Sends the one message from within the child. @return 0 or an errno
+[[nodiscard]] int send_message(int channel_fd, std::span<const std::byte> message);
+
+}  // namespace nsutil

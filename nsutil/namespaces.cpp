@@ -1,0 +1,113 @@
+#include "nsutil/namespaces.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "nsutil/bounded_read.hpp"
+
+namespace nsutil {
+namespace {
+
+constexpr std::array<const char*, kNamespaceKinds> kNames = {"mnt", "net", "user", "pid"};
+constexpr std::array<const char*, kNamespaceKinds> kPaths = {"ns/mnt", "ns/net", "ns/user", "ns/pid"};
+
+Result<NamespaceView> view_below(int task_dir_fd, const std::string& whose) {
+    NamespaceView view;
+    struct stat info = {};
+    for (std::size_t kind = 0; kind < kNamespaceKinds; ++kind) {
+        if (::fstatat(task_dir_fd, kPaths[kind], &info, 0) != 0) {
+            // The link of a task that has exited leads nowhere.
+            if (errno == ENOENT) errno = ESRCH;
+            return fail_errno(std::string(kPaths[kind]) + " of " + whose);
+        }
+        view.ids[kind] = {info.st_dev, info.st_ino};
+    }
+    if (::fstatat(task_dir_fd, "root", &info, 0) != 0) {
+        if (errno == ENOENT) errno = ESRCH;
+        return fail_errno("root of " + whose);
+    }
+    view.root_device = info.st_dev;
+    view.root_inode = info.st_ino;
+    return view;
+}
+
+}  // namespace
+
+const char* namespace_name(NamespaceKind kind) {
+    return kNames[static_cast<std::size_t>(kind)];
+}
+
+Result<NamespaceView> NamespaceView::own() {
+    auto self = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY);
+    if (!self) return propagate(self);
+    return view_below(self->get(), "this process");
+}
+
+Result<NamespaceView> NamespaceView::of_task(const Task& task) {
+    return view_below(task.dir(), "task " + std::to_string(task.tid()));
+}
+
+NamespaceSet NamespaceSet::none(const NamespaceView& own) {
+    NamespaceSet set;
+    set.view_ = own;
+    return set;
+}
+
+Result<NamespaceSet> NamespaceSet::open(const Task& task, const NamespaceView& own) {
+    auto view = NamespaceView::of_task(task);
+    if (!view) return propagate(view);
+
+    NamespaceSet set;
+    set.view_ = *view;
+    const std::string whose = " of task " + std::to_string(task.tid());
+    for (const auto kind : {NamespaceKind::mount, NamespaceKind::net, NamespaceKind::user}) {
+        if (view->same(kind, own)) continue;
+        const auto index = static_cast<std::size_t>(kind);
+        auto fd = open_at(task.dir(), kPaths[index], O_RDONLY);
+        if (!fd) return propagate(fd, "namespace" + whose);
+        struct stat info = {};
+        if (::fstat(fd->get(), &info) != 0) return fail_errno("namespace" + whose);
+        if (NamespaceId{info.st_dev, info.st_ino} != view->of(kind))
+            return fail(ESRCH, "the namespaces" + whose + " changed meanwhile");
+        set.fds_[index] = std::move(*fd);
+    }
+    if (!view->same(NamespaceKind::mount, own) || !view->same_root(own)) {
+        auto root = task.open_root();
+        if (!root) return propagate(root);
+        set.root_ = std::move(*root);
+    }
+    if (set.enters(NamespaceKind::user)) {
+        auto text = task.read("uid_map", IdMap::kTextLimit);
+        if (!text) return propagate(text);
+        auto map = IdMap::parse(*text);
+        if (!map) return propagate(map, "uid map" + whose);
+        set.uid_map_ = std::move(*map);
+        // The text belongs to whatever namespace the task was in then: only an unchanged view makes
+        // descriptor and map one.
+        auto again = NamespaceView::of_task(task);
+        if (!again) return propagate(again);
+        if (*again != *view) return fail(ESRCH, "the namespaces" + whose + " changed meanwhile");
+    }
+    return set;
+}
+
+int NamespaceSet::enter_mount_and_net() const {
+    if (enters(NamespaceKind::mount) && ::setns(fd(NamespaceKind::mount).get(), CLONE_NEWNS) != 0)
+        return errno;
+    if (root_ && (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)) return errno;
+    if (::chdir("/") != 0) return errno;
+    if (enters(NamespaceKind::net) && ::setns(fd(NamespaceKind::net).get(), CLONE_NEWNET) != 0) return errno;
+    return 0;
+}
+
+int NamespaceSet::enter_user() const {
+    if (enters(NamespaceKind::user) && ::setns(fd(NamespaceKind::user).get(), CLONE_NEWUSER) != 0)
+        return errno;
+    return 0;
+}
+
+}  // namespace nsutil

@@ -1,0 +1,96 @@
+#pragma once
+/// @file
+/// The namespaces of a task: identity, comparison, and entering them. The only file that calls setns(2).
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+
+#include "nsutil/id_map.hpp"
+#include "nsutil/result.hpp"
+#include "nsutil/task.hpp"
+#include "nsutil/unique_fd.hpp"
+
+namespace nsutil {
+
+enum class NamespaceKind : std::uint8_t { mount, net, user, pid };
+inline constexpr std::size_t kNamespaceKinds = 4;
+
+/// "mnt", "net", "user" or "pid": the name below /proc/<tid>/ns/.
+[[nodiscard]] const char* namespace_name(NamespaceKind kind);
+
+/// What tells one namespace from every other one that is alive (namespaces(7)). A number may be used
+/// again after the namespace has ended.
+struct NamespaceId {
+    dev_t device = 0;
+    ino_t inode = 0;
+    friend bool operator==(const NamespaceId&, const NamespaceId&) = default;
+};
+
+/// The identities of one task's namespaces and of its root directory.
+struct NamespaceView {
+    std::array<NamespaceId, kNamespaceKinds> ids;
+    dev_t root_device = 0;
+    ino_t root_inode = 0;
+
+    [[nodiscard]] const NamespaceId& of(NamespaceKind kind) const {
+        return ids[static_cast<std::size_t>(kind)];
+    }
+    [[nodiscard]] bool same(NamespaceKind kind, const NamespaceView& other) const {
+        return of(kind) == other.of(kind);
+    }
+    [[nodiscard]] bool same_root(const NamespaceView& other) const {
+        return root_device == other.root_device && root_inode == other.root_inode;
+    }
+    friend bool operator==(const NamespaceView&, const NamespaceView&) = default;
+
+    /// That of the calling process.
+    [[nodiscard]] static Result<NamespaceView> own();
+    /// That of a task. @errors ESRCH the task is gone; EACCES not permitted to look
+    [[nodiscard]] static Result<NamespaceView> of_task(const Task& task);
+};
+
+/// Everything that is needed to step into a task's namespaces, opened at one moment and verified to
+/// belong together.
+///
+/// Only what differs from the caller's own is opened, and only that is entered. The caller's own user
+/// namespace in particular is never joined: setns(2) into it would *grant* every capability again.
+class NamespaceSet {
+  public:
+    /// @param own  NamespaceView::own() of the caller
+    /// @errors ESRCH the task is gone, or it changed its namespaces, its root or its id map while it
+    ///         was looked at; EACCES
+    [[nodiscard]] static Result<NamespaceSet> open(const Task& task, const NamespaceView& own);
+
+    /// The caller's own namespaces: nothing to enter, ids are the same on both sides.
+    [[nodiscard]] static NamespaceSet none(const NamespaceView& own);
+
+    [[nodiscard]] const NamespaceView& view() const noexcept { return view_; }
+    [[nodiscard]] const IdMap& uid_map() const noexcept { return uid_map_; }
+    [[nodiscard]] bool enters(NamespaceKind kind) const { return static_cast<bool>(fd(kind)); }
+    [[nodiscard]] bool enters_root() const { return static_cast<bool>(root_); }
+
+    /// Enters the mount and network namespaces, then the task's root directory. System calls only.
+    ///
+    /// Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT in the caller's user namespace, which is why it comes
+    /// before enter_user(). The working directory is the task's root afterwards.
+    /// @return 0, or the errno of the call that failed; the caller is then in between and must exit
+    [[nodiscard]] int enter_mount_and_net() const;
+
+    /// Enters the user namespace where it is not the caller's own. System calls only.
+    /// Afterwards the caller holds every capability *in that namespace*: drop them at once.
+    [[nodiscard]] int enter_user() const;
+
+  private:
+    [[nodiscard]] const UniqueFd& fd(NamespaceKind kind) const {
+        return fds_[static_cast<std::size_t>(kind)];
+    }
+
+    NamespaceView view_;
+    std::array<UniqueFd, kNamespaceKinds> fds_;
+    UniqueFd root_;
+    IdMap uid_map_ = IdMap::identity();
+};
+
+}  // namespace nsutil
