@@ -1,0 +1,70 @@
+#include "keys/key_service.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "request/key_description.hpp"
+
+namespace nsupcall {
+namespace {
+
+// Straight system calls: one of the few things that must work when nothing else does.
+long keyctl_call(int operation, unsigned long a = 0, unsigned long b = 0, unsigned long c = 0,
+                 unsigned long d = 0) {
+    return ::syscall(SYS_keyctl, operation, a, b, c, d);
+}
+
+unsigned long word(KeySerial serial) {
+    return static_cast<unsigned long>(static_cast<long>(serial));
+}
+unsigned long word(const void* pointer) {
+    return reinterpret_cast<unsigned long>(pointer);
+}
+
+}  // namespace
+
+nsutil::Result<std::string> describe_key(KeySerial serial) {
+    std::array<char, KeyDescription::kTextLimit> text;
+    const long length = keyctl_call(KEYCTL_DESCRIBE, word(serial), word(text.data()), text.size());
+    if (length < 0) return nsutil::fail_errno("describe key " + std::to_string(serial));
+    if (static_cast<std::size_t>(length) > text.size())
+        return nsutil::fail(EINVAL, "key description too long");
+    return std::string(text.data(), length > 0 ? static_cast<std::size_t>(length) - 1 : 0);  // less the NUL
+}
+
+nsutil::Result<void> KeyUnderConstruction::assume_authority() const {
+    if (keyctl_call(KEYCTL_ASSUME_AUTHORITY, word(serial_)) < 0)
+        return nsutil::fail_errno("no authority over key " + std::to_string(serial_));
+    return {};
+}
+
+nsutil::Result<std::string> KeyUnderConstruction::describe() const {
+    return describe_key(serial_);
+}
+
+nsutil::Result<void> KeyUnderConstruction::instantiate(std::span<const std::byte> payload) const {
+    // No destination keyring: the kernel links the key where its requester wanted it.
+    if (keyctl_call(KEYCTL_INSTANTIATE, word(serial_), word(payload.data()), payload.size(), 0) < 0)
+        return nsutil::fail_errno("instantiate key " + std::to_string(serial_));
+    return {};
+}
+
+nsutil::Result<void> KeyUnderConstruction::reject(int code) const {
+    if (keyctl_call(KEYCTL_REJECT, word(serial_), kRejectSeconds, static_cast<unsigned long>(code), 0) < 0)
+        return nsutil::fail_errno("reject key " + std::to_string(serial_));
+    return {};
+}
+
+void KeyUnderConstruction::reject_from_signal_handler(KeySerial serial, int code) noexcept {
+    (void)keyctl_call(KEYCTL_REJECT, word(serial), kRejectSeconds, static_cast<unsigned long>(code), 0);
+}
+
+int drop_key_access() {
+    if (keyctl_call(KEYCTL_JOIN_SESSION_KEYRING, 0) < 0) return errno;
+    return keyctl_call(KEYCTL_ASSUME_AUTHORITY, 0) < 0 ? errno : 0;
+}
+
+}  // namespace nsupcall

@@ -1,0 +1,58 @@
+#pragma once
+/// @file
+/// The kernel keyring, as a request-key helper uses it. The only file that calls keyctl(2).
+
+#include <keyutils.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "nsutil/result.hpp"
+
+namespace nsupcall {
+
+using KeySerial = key_serial_t;
+
+/// Seconds for which a rejected key keeps its errno: short, so that a kinit helps at once.
+inline constexpr unsigned kRejectSeconds = 1;
+
+/// A key that waits to be instantiated by this process.
+class KeyUnderConstruction {
+  public:
+    /// @param serial  as request-key's `%k` gives it
+    explicit KeyUnderConstruction(KeySerial serial) : serial_(serial) {}
+
+    [[nodiscard]] KeySerial serial() const noexcept { return serial_; }
+
+    /// Makes sure of the authority over the key (request-key holds it already when it runs a helper).
+    /// @errors those of keyctl_assume_authority(3), e.g. ENOKEY: nobody waits for this key
+    [[nodiscard]] nsutil::Result<void> assume_authority() const;
+
+    /// @return "type;uid;gid;perm;description"
+    [[nodiscard]] nsutil::Result<std::string> describe() const;
+
+    /// Answers. @errors ENOKEY nobody waits any more; EKEYREVOKED; EDQUOT; EINVAL refused by the key's type
+    [[nodiscard]] nsutil::Result<void> instantiate(std::span<const std::byte> payload) const;
+
+    /// Answers with a failure that lasts for kRejectSeconds.
+    /// @param code  an errno, 1 to 4094; async-signal-safe
+    [[nodiscard]] nsutil::Result<void> reject(int code) const;
+
+    /// reject() for signal handlers: one system call, nothing else.
+    static void reject_from_signal_handler(KeySerial serial, int code) noexcept;
+
+  private:
+    KeySerial serial_;
+};
+
+/// Describes any key that this process may see. @errors those of keyctl_describe(3)
+[[nodiscard]] nsutil::Result<std::string> describe_key(KeySerial serial);
+
+/// Gives up every key this process can reach: a new anonymous session keyring, and no authority over
+/// a key under construction. System calls only. @return 0 or an errno
+[[nodiscard]] int drop_key_access();
+
+}  // namespace nsupcall
