@@ -1,5 +1,7 @@
 #include "credentials/krb5_handles.hpp"
 
+#include <profile.h>
+
 namespace nsupcall {
 
 int key_errno_of(krb5_error_code error) {
@@ -36,8 +38,8 @@ int key_errno_of(krb5_error_code error) {
     if (error == ENOENT) return ENOKEY;
     if (error == EPERM) return EACCES;
     if (error > 0 && error <= kErrnoMost) return error;
-    // Every other code of the krb5 table below KRB5KDC_ERR_NONE + 128 is a protocol error of the KDC.
-    if (error > ERROR_TABLE_BASE_krb5 && error < ERROR_TABLE_BASE_krb5 + 128) return EKEYREJECTED;
+    // The profile library's table: something is wrong with krb5.conf.
+    if (error >= PROF_VERSION && error < PROF_VERSION + 256) return EINVAL;
     return EKEYREJECTED;
 }
 

@@ -134,9 +134,16 @@ void Locator::gather(const std::string& source, const CcacheName& name) {
     examine(source, name.full(), adopt<Ccache>(context_, raw));
 }
 
+void Locator::announce_wait() const {
+    if (!before_a_wait_) return;
+    Trace so_far;
+    for (const auto& candidate : candidates_) so_far.add(candidate);
+    before_a_wait_(so_far);
+}
+
 void Locator::gather_keytab() {
     if (query_.host_keytab.empty()) return;
-    if (before_a_wait_) before_a_wait_();
+    announce_wait();
     auto made = credentials_from_keytab(context_, query_.host_keytab, query_.user);
     Candidate candidate{"keytab of the host", {}, Verdict::good, {}, 0, {}};
     if (!made) {
@@ -151,7 +158,7 @@ void Locator::gather_keytab() {
 Result<Creds> Locator::ask_kdc(const ExaminedCcache& cache, const std::string& host) {
     auto server = service_principal(context_, host);
     if (!server) return nsutil::propagate(server);
-    if (before_a_wait_) before_a_wait_();
+    announce_wait();
     krb5_creds wanted = {};
     wanted.client = const_cast<krb5_principal>(cache.principal());
     wanted.server = server->get();

@@ -47,7 +47,7 @@ class Locator {
     /// @param context       a libkrb5 context of the namespace
     /// @param before_a_wait called before the KDC is asked, with the trace as it stands
     Locator(krb5_context context, const CredentialQuery& query, Trace& trace,
-            std::function<void()> before_a_wait)
+            std::function<void(const Trace&)> before_a_wait)
         : context_(context), query_(query), trace_(trace), before_a_wait_(std::move(before_a_wait)) {}
 
     /// @errors the errno of what stood in the way most: EKEYREJECTED, EHOSTUNREACH, EKEYEXPIRED, EACCES,
@@ -63,6 +63,7 @@ class Locator {
     void gather_collection(const std::string& source, const CcacheName& name);
     void examine(const std::string& source, const std::string& full_name, Ccache ccache);
     void gather_keytab();
+    void announce_wait() const;
     [[nodiscard]] nsutil::Result<LocatedTicket> use(Found& found);
     [[nodiscard]] nsutil::Result<Creds> ask_kdc(const ExaminedCcache& cache, const std::string& host);
     [[nodiscard]] bool matches_user(krb5_const_principal principal) const;
@@ -74,7 +75,7 @@ class Locator {
     krb5_context context_;
     const CredentialQuery& query_;
     Trace& trace_;
-    std::function<void()> before_a_wait_;
+    std::function<void(const Trace&)> before_a_wait_;
     std::vector<Candidate> candidates_;
     std::vector<Found> found_;
 };

@@ -5,8 +5,8 @@
 
 namespace nsupcall {
 
-nsutil::Result<std::vector<std::byte>> make_spnego_payload(std::span<const std::byte> session_key,
-                                                           std::span<const std::byte> token) {
+nsutil::Result<nsutil::SecretBytes> make_spnego_payload(std::span<const std::byte> session_key,
+                                                        std::span<const std::byte> token) {
     if (session_key.empty() || session_key.size() > kSessionKeyLimit)
         return nsutil::fail(EINVAL, "session key of " + std::to_string(session_key.size()) + " bytes");
     if (token.empty() || token.size() > kTokenLimit)
@@ -15,7 +15,7 @@ nsutil::Result<std::vector<std::byte>> make_spnego_payload(std::span<const std::
     const std::array<std::uint32_t, 4> header = {kVersion, kFlags,
                                                  static_cast<std::uint32_t>(session_key.size()),
                                                  static_cast<std::uint32_t>(token.size())};
-    std::vector<std::byte> payload(sizeof header + session_key.size() + token.size());
+    nsutil::SecretBytes payload(sizeof header + session_key.size() + token.size());
     auto* at = payload.data();
     std::memcpy(at, header.data(), sizeof header);
     std::memcpy(at += sizeof header, session_key.data(), session_key.size());

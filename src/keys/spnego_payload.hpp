@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "nsutil/result.hpp"
+#include "nsutil/secret_bytes.hpp"
 
 namespace nsupcall {
 
@@ -20,7 +20,7 @@ inline constexpr std::size_t kTokenLimit = 65535;
 /// number in the machine's byte order), the session key, the token.
 /// @errors EINVAL a key or token that is empty or past its limit
 /// @source Linux fs/smb/client/cifs_spnego.h
-[[nodiscard]] nsutil::Result<std::vector<std::byte>> make_spnego_payload(
-    std::span<const std::byte> session_key, std::span<const std::byte> token);
+[[nodiscard]] nsutil::Result<nsutil::SecretBytes> make_spnego_payload(std::span<const std::byte> session_key,
+                                                                      std::span<const std::byte> token);
 
 }  // namespace nsupcall

@@ -19,10 +19,10 @@ constexpr std::array<char, 24> kChecksumBody = {
     0,  0, 0, 0, 0, 0, kReplay | kSequence | kConfidentiality | kIntegrity,
     0,  0, 0};
 
-std::vector<std::byte> copy_bytes(const void* data, std::size_t size) {
-    std::vector<std::byte> bytes(size);
-    if (size > 0) std::memcpy(bytes.data(), data, size);
-    return bytes;
+template <class Bytes>
+void copy_bytes(Bytes& to, const void* data, std::size_t size) {
+    to.resize(size);
+    if (size > 0) std::memcpy(to.data(), data, size);
 }
 
 }  // namespace
@@ -45,14 +45,14 @@ nsutil::Result<ApReq> make_ap_req(krb5_context context, krb5_creds& ticket) {
             krb5_mk_req_extended(context, &raw, AP_OPTS_USE_SUBKEY, &checksum, &ticket, &message))
         return fail_krb5(context, error, "AP-REQ");
     ApReq made;
-    made.message = copy_bytes(message.data, message.length);
+    copy_bytes(made.message, message.data, message.length);
     krb5_free_data_contents(context, &message);
 
     krb5_keyblock* key = nullptr;
     if (const auto error = krb5_auth_con_getsendsubkey(context, raw, &key))
         return fail_krb5(context, error, "sub-session key");
     if (key == nullptr) return nsutil::fail(EKEYREJECTED, "the authenticator has no sub-session key");
-    made.session_key = copy_bytes(key->contents, key->length);
+    copy_bytes(made.session_key, key->contents, key->length);
     krb5_free_keyblock(context, key);
     return made;
 }

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "nsutil/result.hpp"
+#include "nsutil/secret_bytes.hpp"
 
 namespace nsupcall {
 
 /// The AP-REQ for one service ticket, and the key that the session will use.
 struct ApReq {
-    std::vector<std::byte> message;      ///< DER, RFC 4120 5.5.1
-    std::vector<std::byte> session_key;  ///< the authenticator's sub-session key
+    std::vector<std::byte> message;   ///< DER, RFC 4120 5.5.1
+    nsutil::SecretBytes session_key;  ///< the authenticator's sub-session key
 };
 
 /// Makes an AP-REQ with a fresh sub-session key and the checksum of RFC 4121, 4.1.1 (type 0x8003: no channel

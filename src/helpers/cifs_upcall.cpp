@@ -1,0 +1,46 @@
+/// @file
+/// cifs.upcall: run by request-key(8) to answer the kernel's CIFS client. See cifs.upcall(8).
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "helpers/options.hpp"
+#include "helpers/upcall.hpp"
+#include "nsutil/deadline.hpp"
+
+namespace {
+
+constexpr auto kDeadline = std::chrono::seconds(15);
+
+/// Whoever starts us may have closed the standard descriptors; nothing of ours may land on their numbers.
+void open_standard_descriptors() {
+    int fd;
+    do fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) (void)::close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto deadline = nsutil::Deadline::after(kDeadline);
+    open_standard_descriptors();
+    // Ignored signals are inherited: an ignored SIGCHLD would take the worker's status away.
+    (void)std::signal(SIGCHLD, SIG_DFL);
+    (void)std::signal(SIGPIPE, SIG_IGN);
+
+    nsupcall::KeySerial key = 0;
+    const auto options = nsupcall::HelperOptions::parse(argc, argv, key);
+    if (!options) return nsupcall::answer_usage_error(key, options.error());
+    if (options->show_help) return std::fputs(nsupcall::helper_usage(), stdout) < 0 ? 1 : 0;
+    if (options->show_version) return std::puts("nsupcall " NSUPCALL_VERSION) < 0 ? 1 : 0;
+
+    nsupcall::arm_watchdog(key, deadline);
+    const int status = nsupcall::answer_key(*options, deadline);
+    // The kernel waits for this process to be gone: no destructors.
+    (void)std::fflush(nullptr);
+    ::_exit(status);
+}

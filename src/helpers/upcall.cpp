@@ -1,0 +1,151 @@
+#include "helpers/upcall.hpp"
+
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+
+#include "keys/spnego_payload.hpp"
+#include "request/origin.hpp"
+#include "trace/journal.hpp"
+#include "trace/trace.hpp"
+
+namespace nsupcall {
+namespace {
+
+using nsutil::Error;
+using nsutil::fail;
+using nsutil::propagate;
+using nsutil::Result;
+
+constexpr const char* kProgram = "cifs.upcall";
+
+/// What one upcall came to, for its log record.
+struct Record {
+    KeyDescription key;
+    SpnegoRequest request;
+    SpnegoOutcome outcome;
+};
+
+Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key, Record& record) {
+    auto text = key.describe();
+    if (!text) return propagate(text);
+    auto description = KeyDescription::parse(*text);
+    if (!description) return propagate(description);
+    record.key = std::move(*description);
+    if (!options.test_type.empty()) {
+        if (record.key.type != "user") return fail(EINVAL, "--test-type is for keys of type user only");
+    } else if (record.key.type != "cifs.spnego") {
+        return fail(EINVAL, "keys of type " + escape(record.key.type) + " are not served");
+    } else {
+        std::optional<std::string> keyring;
+        if (options.thread_keyring) {
+            // A serial that leads nowhere is a wrong proof, not a missing one.
+            auto described = describe_key(*options.thread_keyring);
+            keyring = described ? *described : std::string();
+        }
+        if (auto genuine = verify_spnego_origin(record.key, keyring); !genuine) return propagate(genuine);
+    }
+    return SpnegoRequest::parse(record.key.description);
+}
+
+/// One line: who asked, for whom, where, what was tried, why it failed.
+std::string message_of(const Record& record, int code, const std::string& why) {
+    std::string text = code == 0 ? "answered" : "refused with " + nsutil::errno_name(code) + ":";
+    if (code != 0) text += " " + escape(why, 512);
+    const auto& request = record.request;
+    const auto& outcome = record.outcome;
+    if (request.host.empty()) return text + "; request \"" + escape(record.key.description) + "\"";
+    text += code == 0 ? " " : "; ";
+    text += "host " + escape(request.host) + " for uid " + std::to_string(request.creduid);
+    if (!request.user.empty()) text += " user " + escape(request.user);
+    if (code == 0) text += " as " + escape(outcome.reply.client);
+    if (outcome.requester) text += "; requester " + outcome.requester->describe();
+    if (!outcome.namespaces.empty()) text += "; namespaces of the " + outcome.namespaces;
+    const auto tried = outcome.reply.trace.summary(std::time(nullptr));
+    if (!tried.empty()) text += "; tried " + tried;
+    return text;
+}
+
+void log_answer(const Record& record, int code, const std::string& why) {
+    std::vector<LogField> fields = {{"NSUPCALL_ERRNO", code == 0 ? "0" : nsutil::errno_name(code)},
+                                    {"NSUPCALL_HOST", record.request.host},
+                                    {"NSUPCALL_CREDUID", std::to_string(record.request.creduid)},
+                                    {"NSUPCALL_REQUESTER_TID", std::to_string(record.request.tid)},
+                                    {"NSUPCALL_CLIENT", record.outcome.reply.client},
+                                    {"NSUPCALL_SERVER", record.outcome.reply.server}};
+    if (record.outcome.requester) {
+        const auto& view = record.outcome.requester->namespaces.view();
+        for (const auto kind :
+             {nsutil::NamespaceKind::mount, nsutil::NamespaceKind::user, nsutil::NamespaceKind::net})
+            fields.push_back({std::string("NSUPCALL_NS_") + (kind == nsutil::NamespaceKind::mount  ? "MNT"
+                                                             : kind == nsutil::NamespaceKind::user ? "USER"
+                                                                                                   : "NET"),
+                              std::to_string(view.of(kind).inode)});
+    }
+    const auto severity = code == 0 ? Severity::info : code == EPERM ? Severity::warning : Severity::error;
+    log_record(severity, kProgram, message_of(record, code, why), fields);
+}
+
+KeySerial g_watched_key = 0;
+
+void on_watchdog(int) {
+    KeyUnderConstruction::reject_from_signal_handler(g_watched_key, ETIMEDOUT);
+    ::_exit(1);
+}
+
+}  // namespace
+
+void arm_watchdog(KeySerial key, const nsutil::Deadline& deadline) {
+    // After everything that has a deadline of its own has had its chance.
+    constexpr int kLateMs = 500;
+    g_watched_key = key;
+    struct sigaction action = {};
+    ::sigemptyset(&action.sa_mask);
+    action.sa_handler = on_watchdog;
+    (void)::sigaction(SIGALRM, &action, nullptr);
+    const int wait_ms = deadline.remaining_ms() + kLateMs;
+    itimerval timer = {};
+    timer.it_value.tv_sec = wait_ms / 1000;
+    timer.it_value.tv_usec = (wait_ms % 1000) * 1000;
+    (void)::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
+    const KeyUnderConstruction key(options.key);
+    Record record;
+    auto request = accept(options, key, record);
+    std::optional<Error> error;
+    if (!request) {
+        error = request.error();
+    } else {
+        record.request = std::move(*request);
+        record.outcome = answer_spnego(record.request, options.spnego, deadline);
+        const auto& reply = record.outcome.reply;
+        if (reply.code == 0) {
+            const auto payload = make_spnego_payload(reply.session_key, reply.token);
+            auto done = payload ? key.instantiate(*payload) : Result<void>(std::unexpected(payload.error()));
+            if (!done) error = done.error();
+        } else {
+            error = Error{reply.code, nsutil::ErrorDomain::errno_, reply.code, reply.message, {}};
+        }
+    }
+    if (!error) {
+        log_answer(record, 0, {});
+        return 0;
+    }
+    const auto rejected = key.reject(error->code);
+    log_answer(record, error->code, error->what);
+    return rejected ? 1 : 2;
+}
+
+int answer_usage_error(KeySerial key, const nsutil::Error& error) {
+    std::fprintf(stderr, "%s: %s\n%s", kProgram, error.what.c_str(), helper_usage());
+    if (key != 0) (void)KeyUnderConstruction(key).reject(EINVAL);
+    log_record(Severity::error, kProgram, "bad usage: " + escape(error.what), {});
+    return kExitUsage;
+}
+
+}  // namespace nsupcall

@@ -1,0 +1,24 @@
+#pragma once
+/// @file
+/// The front end for request-key: a key id in, an answer on the key out.
+
+#include "helpers/options.hpp"
+#include "nsutil/deadline.hpp"
+
+namespace nsupcall {
+
+inline constexpr int kExitUsage = 64;  ///< EX_USAGE of sysexits.h
+
+/// Answers one key: with a payload, or with an errno. Logs one record.
+/// @return the exit status: 0 instantiated, 1 rejected, 2 nobody could be answered
+int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline);
+
+/// Rejects `key` (where it is one) for a wrong command line, and says so.
+/// @return kExitUsage
+int answer_usage_error(KeySerial key, const nsutil::Error& error);
+
+/// Arms the last line of defence: a timer whose handler rejects `key` with ETIMEDOUT and ends the process,
+/// for the case that something in the broker itself hangs.
+void arm_watchdog(KeySerial key, const nsutil::Deadline& deadline);
+
+}  // namespace nsupcall

@@ -1,0 +1,148 @@
+#include "privsep/reply.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "keys/spnego_payload.hpp"
+
+namespace nsupcall {
+namespace {
+
+class Writer {
+  public:
+    Writer() { out_.reserve(kFirstBytes); }
+    template <class Number>
+    void number(Number value) {
+        const auto at = out_.size();
+        out_.resize(at + sizeof value);
+        std::memcpy(out_.data() + at, &value, sizeof value);
+    }
+    void bytes(std::span<const std::byte> data) {
+        number(static_cast<std::uint32_t>(data.size()));
+        out_.insert(out_.end(), data.begin(), data.end());
+    }
+    void text(std::string_view text) { bytes(std::as_bytes(std::span(text.substr(0, kReplyTextLimit)))); }
+    nsutil::SecretBytes take() { return std::move(out_); }
+
+  private:
+    static constexpr std::size_t kFirstBytes = 8192;
+    nsutil::SecretBytes out_;
+};
+
+/// Reads what Writer wrote; after the first thing that is wrong everything is empty and good() is false.
+class Reader {
+  public:
+    explicit Reader(std::span<const std::byte> data) : rest_(data) {}
+    template <class Number>
+    Number number() {
+        Number value = 0;
+        if (rest_.size() < sizeof value) {
+            good_ = false;
+            return 0;
+        }
+        std::memcpy(&value, rest_.data(), sizeof value);
+        rest_ = rest_.subspan(sizeof value);
+        return value;
+    }
+    std::span<const std::byte> bytes(std::size_t limit) {
+        const auto size = number<std::uint32_t>();
+        if (!good_ || size > limit || size > rest_.size()) {
+            good_ = false;
+            return {};
+        }
+        const auto taken = rest_.first(size);
+        rest_ = rest_.subspan(size);
+        return taken;
+    }
+    std::string text() {
+        const auto data = bytes(kReplyTextLimit);
+        return {reinterpret_cast<const char*>(data.data()), data.size()};
+    }
+    [[nodiscard]] bool good() const { return good_; }
+    [[nodiscard]] bool at_end() const { return good_ && rest_.empty(); }
+
+  private:
+    std::span<const std::byte> rest_;
+    bool good_ = true;
+};
+
+constexpr std::int32_t kErrnoMost = 4094;
+
+bool consistent(const Reply& reply) {
+    if (reply.code < 0 || reply.code > kErrnoMost) return false;
+    const bool has_token = !reply.token.empty() && !reply.session_key.empty();
+    const bool has_none = reply.token.empty() && reply.session_key.empty();
+    if (reply.code == 0) return has_token && reply.end == WorkerEnd::answered;
+    return has_none;
+}
+
+}  // namespace
+
+nsutil::SecretBytes encode_reply(const Reply& reply) {
+    Writer writer;
+    writer.number(kReplyMagic);
+    writer.number(static_cast<std::uint32_t>(reply.end));
+    writer.number(reply.code);
+    writer.number(reply.forbidden_call);
+    writer.text(reply.message);
+    writer.bytes(reply.session_key);
+    writer.bytes(reply.token);
+    writer.text(reply.client);
+    writer.text(reply.server);
+    writer.number(reply.expires);
+    const auto& candidates = reply.trace.candidates();
+    writer.number(static_cast<std::uint32_t>(candidates.size()));
+    writer.number(reply.trace.dropped());
+    for (const auto& candidate : candidates) {
+        writer.text(candidate.source);
+        writer.text(candidate.name);
+        writer.number(static_cast<std::uint32_t>(candidate.verdict));
+        writer.text(candidate.principal);
+        writer.number(candidate.expires);
+        writer.text(candidate.detail);
+    }
+    return writer.take();
+}
+
+nsutil::Result<Reply> decode_reply(std::span<const std::byte> message) {
+    const auto bad = [](const char* what) {
+        return nsutil::fail(EPROTO, std::string("the worker's reply is malformed: ") + what);
+    };
+    if (message.size() > kReplyLimit) return bad("too long");
+    Reader reader(message);
+    if (reader.number<std::uint32_t>() != kReplyMagic) return bad("magic");
+    Reply reply;
+    const auto end = reader.number<std::uint32_t>();
+    if (end > static_cast<std::uint32_t>(WorkerEnd::forbidden_call)) return bad("end");
+    reply.end = static_cast<WorkerEnd>(end);
+    reply.code = reader.number<std::int32_t>();
+    reply.forbidden_call = reader.number<std::uint32_t>();
+    reply.message = reader.text();
+    const auto key = reader.bytes(kSessionKeyLimit);
+    reply.session_key.assign(key.begin(), key.end());
+    const auto token = reader.bytes(kTokenLimit);
+    reply.token.assign(token.begin(), token.end());
+    reply.client = reader.text();
+    reply.server = reader.text();
+    reply.expires = reader.number<std::int64_t>();
+    const auto count = reader.number<std::uint32_t>();
+    if (!reader.good() || count > Trace::kCandidatesMost) return bad("candidates");
+    reply.trace.set_dropped(reader.number<std::uint32_t>());
+    for (std::uint32_t at = 0; at < count && reader.good(); ++at) {
+        Candidate candidate;
+        candidate.source = reader.text();
+        candidate.name = reader.text();
+        const auto verdict = reader.number<std::uint32_t>();
+        if (verdict >= kVerdicts) return bad("verdict");
+        candidate.verdict = static_cast<Verdict>(verdict);
+        candidate.principal = reader.text();
+        candidate.expires = reader.number<std::int64_t>();
+        candidate.detail = reader.text();
+        reply.trace.add(std::move(candidate));
+    }
+    if (!reader.at_end()) return bad("length");
+    if (!consistent(reply)) return bad("token, key and errno do not fit together");
+    return reply;
+}
+
+}  // namespace nsupcall

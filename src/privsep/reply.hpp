@@ -1,0 +1,57 @@
+#pragma once
+/// @file
+/// The one message that a worker sends. The broker reads it as hostile.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nsutil/result.hpp"
+#include "nsutil/secret_bytes.hpp"
+#include "trace/trace.hpp"
+
+namespace nsupcall {
+
+/// How the worker came to its end.
+enum class WorkerEnd : std::uint32_t {
+    answered,        ///< its own words
+    out_of_time,     ///< it noticed that the deadline is near
+    forbidden_call,  ///< it made a system call that nothing in it should ever make
+};
+
+/// A token, or the reason why there is none.
+struct Reply {
+    WorkerEnd end = WorkerEnd::answered;
+    std::int32_t code = 0;             ///< 0: a token; else the errno for the key
+    std::uint32_t forbidden_call = 0;  ///< number of the system call, for WorkerEnd::forbidden_call
+    std::string message;               ///< what failed; empty with a token
+    nsutil::SecretBytes session_key;
+    std::vector<std::byte> token;
+    std::string client, server;  ///< principals
+    std::int64_t expires = 0;    ///< end of the service ticket, Unix time in seconds
+    Trace trace;
+};
+
+/// Where a signal handler finds the fields that it changes in a message that was made ahead.
+struct ReplyHead {
+    std::uint32_t magic;
+    std::uint32_t end;
+    std::int32_t code;
+    std::uint32_t forbidden_call;
+};
+inline constexpr std::uint32_t kReplyMagic = 0x6e737570;
+
+/// Bytes of the longest message: a token, a key, and 64 candidates with all their texts cut to their limits.
+inline constexpr std::size_t kReplyLimit = 192 * 1024;
+inline constexpr std::size_t kReplyTextLimit = 512;  ///< bytes of one text; longer ones are cut when encoded
+
+/// Numbers in the machine's byte order, every text and byte string behind its 32-bit length.
+[[nodiscard]] nsutil::SecretBytes encode_reply(const Reply& reply);
+
+/// @errors EPROTO anything that encode_reply() would not have made: lengths past their limits, an
+///         errno out of range, a token without a key, bytes left over, ...
+[[nodiscard]] nsutil::Result<Reply> decode_reply(std::span<const std::byte> message);
+
+}  // namespace nsupcall

@@ -1,0 +1,177 @@
+#include "privsep/spnego_upcall.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "credentials/host_profile.hpp"
+#include "credentials/keytab_source.hpp"
+#include "nsutil/child.hpp"
+#include "privsep/worker.hpp"
+
+namespace nsupcall {
+namespace {
+
+using nsutil::Error;
+using nsutil::fail;
+using nsutil::propagate;
+using nsutil::Result;
+
+/// A group that owns nothing by convention (nogroup). Kept as the host's id across the user namespace,
+/// where it need not be mapped to stay harmless.
+constexpr std::uint32_t kNoGroup = 65534;
+
+Reply failure(int code, std::string message) {
+    Reply reply;
+    reply.code = code;
+    reply.message = std::move(message);
+    return reply;
+}
+
+/// What became of a child that sent no reply.
+std::string describe_end(nsutil::Child& child) {
+    constexpr auto kPatience = std::chrono::milliseconds(100);
+    const auto status = child.wait(nsutil::Deadline::after(kPatience));
+    if (!status) return "it was still running";
+    if (WIFSIGNALED(*status)) return std::string("killed by ") + ::sigdescr_np(WTERMSIG(*status));
+    return "exit status " + std::to_string(WEXITSTATUS(*status));
+}
+
+Reply run(const WorkerTask& task, const nsutil::Deadline& deadline) {
+    const pid_t broker = ::getpid();
+    auto child =
+        nsutil::Child::spawn([&](int reply_fd) { return run_worker(task, broker, reply_fd, deadline); });
+    if (!child) return failure(child.error().code, "worker: " + child.error().text());
+    static std::byte buffer[kReplyLimit];
+    auto size = child->receive(buffer, deadline);
+    if (!size) {
+        if (size.error().code == ETIMEDOUT) return failure(ETIMEDOUT, "the worker hung until the deadline");
+        return failure(EKEYREJECTED, "the worker ended without a reply: " + describe_end(*child));
+    }
+    auto reply = decode_reply(std::span(buffer, *size));
+    ::explicit_bzero(buffer, *size);
+    if (!reply) return failure(EKEYREJECTED, reply.error().what);
+    if (reply->end == WorkerEnd::forbidden_call)
+        reply->message = "the worker made the forbidden system call " + std::to_string(reply->forbidden_call);
+    else if (reply->end == WorkerEnd::answered)
+        child->abandon();  // it has nothing left to do but to exit
+    return std::move(*reply);
+}
+
+/// Everything that both attempts (the requester's namespaces, the host's) share.
+class Attempt {
+  public:
+    Attempt(const SpnegoRequest& request, const SpnegoOptions& options, const Requester& requester,
+            const nsutil::Deadline& deadline)
+        : request_(request),
+          options_(options),
+          requester_(requester),
+          deadline_(deadline),
+          creduid_(options.legacy_uid ? request.uid : request.creduid) {}
+
+    /// Reads what the options name from the host.
+    Result<void> prepare() {
+        if (!options_.krb5_conf.empty()) {
+            auto profile = HostProfile::read(options_.krb5_conf);
+            if (!profile) return propagate(profile);
+            profile_ = std::move(*profile);
+        }
+        if (!options_.keytab.empty()) {
+            auto keytab = load_host_keytab(options_.keytab);
+            // Only a last resort: caches are looked for all the same.
+            if (keytab)
+                keytab_ = *keytab;
+            else
+                keytab_problem_ = keytab.error().text();
+        }
+        return {};
+    }
+
+    Reply in(const nsutil::NamespaceSet& namespaces, bool as_requester) {
+        const auto inside_uid = namespaces.uid_map().to_inside(creduid_);
+        if (!inside_uid)
+            return failure(
+                EACCES, "uid " + std::to_string(creduid_) + " has no id in the requester's user namespace");
+        const bool runs_as = as_requester && requester_.runs_as(creduid_);
+        WorkerTask task{.namespaces = namespaces, .host_uid = creduid_, .inside_uid = *inside_uid};
+        task.host_gid = runs_as ? requester_.status.gids.real : kNoGroup;
+        if (runs_as) task.host_groups = requester_.status.groups;
+        if (!options_.probe_environment)
+            task.environment_note = "switched off";
+        else if (!as_requester)
+            task.environment_note = "it names a place in other namespaces";
+        else if (!runs_as && !requester_.is_host_root())
+            task.environment_note = "the requester is uid " + std::to_string(requester_.status.uids.real);
+        else
+            task.environ_dir = requester_.task.dir();
+        task.host = request_.host;
+        task.address = request_.address;
+        task.user = request_.user;
+        task.security = request_.security;
+        task.trust_dns = options_.trust_dns;
+        task.profile = profile_.get();
+        task.host_keytab = keytab_;
+        auto reply = run(task, deadline_);
+        if (reply.code != 0 && !keytab_problem_.empty())
+            reply.trace.add({"keytab of the host", options_.keytab, Verdict::failed, {}, 0, keytab_problem_});
+        return reply;
+    }
+
+  private:
+    const SpnegoRequest& request_;
+    const SpnegoOptions& options_;
+    const Requester& requester_;
+    const nsutil::Deadline& deadline_;
+    std::uint32_t creduid_;
+    std::unique_ptr<HostProfile> profile_;
+    std::string keytab_, keytab_problem_;
+};
+
+}  // namespace
+
+SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& options,
+                            const nsutil::Deadline& deadline) {
+    SpnegoOutcome outcome;
+    if (request.security == Security::iakerb) {
+        outcome.reply =
+            failure(EINVAL, "sec=iakerb is not supported: mount with sec=krb5 and a ticket from kinit");
+        return outcome;
+    }
+    auto requester = Requester::open(request.tid);
+    if (!requester) {
+        outcome.reply = failure(requester.error().code, requester.error().text());
+        return outcome;
+    }
+    outcome.requester = std::move(*requester);
+    const auto& who = *outcome.requester;
+
+    Attempt attempt(request, options, who, deadline);
+    if (auto prepared = attempt.prepare(); !prepared) {
+        outcome.reply = failure(prepared.error().code, prepared.error().text());
+        return outcome;
+    }
+    const auto host = nsutil::NamespaceSet::none(who.host);
+    if (request.target == UpcallTarget::mount) {
+        outcome.namespaces = "host";
+        outcome.reply = attempt.in(host, false);
+        return outcome;
+    }
+    if (who.is_kernel_thread()) {
+        outcome.reply = failure(ENOKEY, "a kernel thread asks: nothing tells whose namespaces it acts for");
+        return outcome;
+    }
+    outcome.namespaces = "requester";
+    outcome.reply = attempt.in(who.namespaces, true);
+    // A service of the host with a private /tmp has its tickets where the host keeps them.
+    if (outcome.reply.code == ENOKEY && who.is_host_service()) {
+        auto trace = std::move(outcome.reply.trace);
+        outcome.namespaces = "host";
+        outcome.reply = attempt.in(host, false);
+        for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
+        outcome.reply.trace = std::move(trace);
+    }
+    return outcome;
+}
+
+}  // namespace nsupcall

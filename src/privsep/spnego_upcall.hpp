@@ -1,0 +1,38 @@
+#pragma once
+/// @file
+/// The engine: from a request for a SPNEGO token to the answer. Knows no key.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "nsutil/deadline.hpp"
+#include "nsutil/result.hpp"
+#include "privsep/reply.hpp"
+#include "privsep/requester.hpp"
+#include "request/spnego_request.hpp"
+
+namespace nsupcall {
+
+/// What the command line says about how to answer.
+struct SpnegoOptions {
+    bool trust_dns = false;         ///< -t
+    bool legacy_uid = false;        ///< -l: uid= in place of creduid=
+    bool probe_environment = true;  ///< less -E
+    std::string krb5_conf;          ///< -k: a file of the host; empty: the namespace's own
+    std::string keytab;             ///< -K: a file of the host; empty: none
+};
+
+/// One answered request.
+struct SpnegoOutcome {
+    std::optional<Requester> requester;  ///< nothing where it was never found
+    Reply reply;                         ///< a token, or an errno with its reason
+    std::string namespaces;              ///< whose were used: "requester" or "host"
+};
+
+/// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.
+/// Never takes longer than `deadline`, whatever the child does.
+[[nodiscard]] SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& options,
+                                          const nsutil::Deadline& deadline);
+
+}  // namespace nsupcall

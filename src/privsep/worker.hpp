@@ -1,0 +1,39 @@
+#pragma once
+/// @file
+/// The child that works inside the requester's namespaces.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "credentials/host_profile.hpp"
+#include "nsutil/deadline.hpp"
+#include "nsutil/namespaces.hpp"
+#include "request/spnego_request.hpp"
+
+namespace nsupcall {
+
+/// What a worker is to do, all of it known before the fork.
+struct WorkerTask {
+    const nsutil::NamespaceSet& namespaces;
+    std::uint32_t host_uid = 0, inside_uid = 0;
+    std::uint32_t host_gid = 0;
+    std::vector<gid_t> host_groups;
+    int environ_dir = -1;          ///< the requester's /proc directory where its KRB5CCNAME counts, else -1
+    std::string environment_note;  ///< why it does not count
+    std::string host, address, user;
+    Security security = Security::krb5;
+    bool trust_dns = false;
+    const HostProfile* profile = nullptr;  ///< replaces the namespace's krb5.conf
+    std::string host_keytab;               ///< a MEMORY keytab of this process; empty for none
+};
+
+/// Runs in the child: reads the requester's environment, crosses the boundary, locates a credential, makes
+/// the token, and sends one reply through `reply_fd`.
+/// @return the exit status, 0 where a reply was sent
+int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil::Deadline& deadline);
+
+}  // namespace nsupcall
