@@ -141,12 +141,14 @@ class Filter {
 
     /// Calls that an architecture does not have (open on arm64, say) are left out.
     void rule(std::uint32_t action, const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-        const int number = seccomp_syscall_resolve_name_arch(architecture_, call);
-        if (number == __NR_SCMP_ERROR) die(call, ENOSYS);
-        if (number < 0) return;
+        if (seccomp_syscall_resolve_name_arch(architecture_, call) < 0) {
+            if (seccomp_syscall_resolve_name(call) == __NR_SCMP_ERROR) die(call, ENOSYS);
+            return;
+        }
+        // Rules take the number of the machine that this tool runs on; libseccomp translates.
         const std::vector<scmp_arg_cmp> list(arguments);
-        check(call, seccomp_rule_add_exact_array(context_, action, number, static_cast<unsigned>(list.size()),
-                                                 list.data()));
+        check(call, seccomp_rule_add_array(context_, action, seccomp_syscall_resolve_name(call),
+                                           static_cast<unsigned>(list.size()), list.data()));
     }
     void allow(const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
         rule(SCMP_ACT_ALLOW, call, arguments);
