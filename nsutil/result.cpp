@@ -10,6 +10,7 @@ std::string errno_name(int code) {
 }
 
 std::string Error::text() const {
+    if (native == 0) return what;
     // Only errno has words that cost no library; the others put theirs into `what` where they fail.
     if (domain != ErrorDomain::errno_) return what + " (" + std::to_string(native) + ")";
     const char* words = ::strerrordesc_np(static_cast<int>(native));

@@ -25,7 +25,7 @@ enum class ErrorDomain : std::uint8_t { errno_, krb5, gss, resolver };
 struct Error {
     int code = 0;                              ///< errno that describes it to the outside, always > 0
     ErrorDomain domain = ErrorDomain::errno_;  ///< where `native` is defined
-    std::int64_t native = 0;                   ///< the number as the failing library gave it
+    std::int64_t native = 0;                   ///< the number as the failing library gave it; 0 for a decision of our own
     std::string what;            ///< "outer: inner: attempt"; lower case, no full stop, no secret
     std::source_location where;  ///< where it was noticed first
 
@@ -39,7 +39,7 @@ using Result = std::expected<T, Error>;
 /// A failure with a code of our own choosing.
 [[nodiscard]] inline std::unexpected<Error> fail(
     int code, std::string what, std::source_location where = std::source_location::current()) {
-    return std::unexpected(Error{code, ErrorDomain::errno_, code, std::move(what), where});
+    return std::unexpected(Error{code, ErrorDomain::errno_, 0, std::move(what), where});
 }
 
 /// A failure of the system call just made; reads errno before anything else can change it.

@@ -129,7 +129,7 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
             auto done = payload ? key.instantiate(*payload) : Result<void>(std::unexpected(payload.error()));
             if (!done) error = done.error();
         } else {
-            error = Error{reply.code, nsutil::ErrorDomain::errno_, reply.code, reply.message, {}};
+            error = Error{reply.code, nsutil::ErrorDomain::errno_, 0, reply.message, {}};
         }
     }
     if (!error) {
@@ -137,7 +137,7 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
         return 0;
     }
     const auto rejected = key.reject(error->code);
-    log_answer(record, error->code, error->what);
+    log_answer(record, error->code, error->text());
     return rejected ? 1 : 2;
 }
 

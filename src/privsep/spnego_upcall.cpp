@@ -8,6 +8,7 @@
 #include "credentials/host_profile.hpp"
 #include "credentials/keytab_source.hpp"
 #include "nsutil/child.hpp"
+#include "privsep/place.hpp"
 #include "privsep/worker.hpp"
 
 namespace nsupcall {
@@ -88,18 +89,19 @@ class Attempt {
         return {};
     }
 
-    Reply in(const nsutil::NamespaceSet& namespaces, bool as_requester) {
+    Reply in(const Place& place) {
+        const auto& namespaces = place.namespaces(requester_);
         const auto inside_uid = namespaces.uid_map().to_inside(creduid_);
         if (!inside_uid)
             return failure(
                 EACCES, "uid " + std::to_string(creduid_) + " has no id in the requester's user namespace");
-        const bool runs_as = as_requester && requester_.runs_as(creduid_);
+        const bool runs_as = place.of_requester && requester_.runs_as(creduid_);
         WorkerTask task{.namespaces = namespaces, .host_uid = creduid_, .inside_uid = *inside_uid};
         task.host_gid = runs_as ? requester_.status.gids.real : kNoGroup;
         if (runs_as) task.host_groups = requester_.status.groups;
         if (!options_.probe_environment)
             task.environment_note = "switched off";
-        else if (!as_requester)
+        else if (!place.of_requester)
             task.environment_note = "it names a place in other namespaces";
         else if (!runs_as && !requester_.is_host_root())
             task.environment_note = "the requester is uid " + std::to_string(requester_.status.uids.real);
@@ -151,23 +153,19 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         outcome.reply = failure(prepared.error().code, prepared.error().text());
         return outcome;
     }
-    const auto host = nsutil::NamespaceSet::none(who.host);
-    if (request.target == UpcallTarget::mount) {
-        outcome.namespaces = "host";
-        outcome.reply = attempt.in(host, false);
+    auto place = resolve_place(request, who, deadline);
+    if (!place) {
+        outcome.reply = failure(place.error().code, place.error().text());
         return outcome;
     }
-    if (who.is_kernel_thread()) {
-        outcome.reply = failure(ENOKEY, "a kernel thread asks: nothing tells whose namespaces it acts for");
-        return outcome;
-    }
-    outcome.namespaces = "requester";
-    outcome.reply = attempt.in(who.namespaces, true);
+    outcome.namespaces = place->whose;
+    outcome.reply = attempt.in(*place);
     // A service of the host with a private /tmp has its tickets where the host keeps them.
-    if (outcome.reply.code == ENOKEY && who.is_host_service()) {
+    if (outcome.reply.code == ENOKEY && place->of_requester && who.is_host_service()) {
         auto trace = std::move(outcome.reply.trace);
-        outcome.namespaces = "host";
-        outcome.reply = attempt.in(host, false);
+        const auto host = host_place(who);
+        outcome.namespaces = host.whose;
+        outcome.reply = attempt.in(host);
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }

@@ -27,7 +27,7 @@ struct SpnegoOptions {
 struct SpnegoOutcome {
     std::optional<Requester> requester;  ///< nothing where it was never found
     Reply reply;                         ///< a token, or an errno with its reason
-    std::string namespaces;              ///< whose were used: "requester" or "host"
+    std::string namespaces;              ///< whose were used: "requester", "host", ...
 };
 
 /// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.
