@@ -89,6 +89,16 @@ void log_answer(const Record& record, int code, const std::string& why) {
     log_record(severity, kProgram, message_of(record, code, why), fields);
 }
 
+/// For -d: the request as it came, and how long the answer took.
+void log_debug(const HelperOptions& options, const Record& record, const nsutil::Deadline& deadline) {
+    if (!options.debug) return;
+    log_record(Severity::debug, kProgram,
+               "key " + std::to_string(options.key) + " of " + std::to_string(record.key.uid) + ":" +
+                   std::to_string(record.key.gid) + " \"" + escape(record.key.description, 1024) + "\", " +
+                   std::to_string(deadline.remaining_ms()) + " ms before the deadline",
+               {});
+}
+
 KeySerial g_watched_key = 0;
 
 void on_watchdog(int) {
@@ -134,10 +144,12 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
     }
     if (!error) {
         log_answer(record, 0, {});
+        log_debug(options, record, deadline);
         return 0;
     }
     const auto rejected = key.reject(error->code);
     log_answer(record, error->code, error->text());
+    log_debug(options, record, deadline);
     return rejected ? 1 : 2;
 }
 
