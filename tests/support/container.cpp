@@ -75,6 +75,10 @@ Result<pid_t> other_thread(pid_t pid) {
 Result<Container> Container::start(const ContainerSpec& spec) {
     UniqueFd requester(::open(NSUPCALL_REQUESTER_PATH, O_RDONLY | O_CLOEXEC));
     if (!requester) return nsutil::fail_errno("open " NSUPCALL_REQUESTER_PATH);
+    // The low numbers are taken in the child: 3 becomes the control socket.
+    constexpr int kOutOfTheWay = 16;
+    requester = UniqueFd(::fcntl(requester.get(), F_DUPFD_CLOEXEC, kOutOfTheWay));
+    if (!requester) return nsutil::fail_errno("duplicate the requester's descriptor");
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return nsutil::fail_errno("socketpair");
