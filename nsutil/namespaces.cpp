@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <string>
@@ -26,19 +28,35 @@ Result<NamespaceView> view_below(int task_dir_fd, const std::string& whose) {
         }
         view.ids[kind] = {info.st_dev, info.st_ino};
     }
-    if (::fstatat(task_dir_fd, "root", &info, 0) != 0) {
+    // The root may be on a file system that is served from inside the container (fuse-overlayfs). Whoever
+    // asks it to be in sync waits for as long as that server likes; device and inode are known without
+    // asking.
+    struct statx root = {};
+    if (::statx(task_dir_fd, "root", AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &root) != 0) {
         if (errno == ENOENT) errno = ESRCH;
         return fail_errno("root of " + whose);
     }
-    view.root_device = info.st_dev;
-    view.root_inode = info.st_ino;
+    view.root_device = makedev(root.stx_dev_major, root.stx_dev_minor);
+    view.root_inode = root.stx_ino;
     return view;
 }
+
+// Of Linux 6.18 and 6.11; older headers lack them.
+constexpr unsigned long kGetId = _IOR(0xb7, 13, std::uint64_t);
+constexpr unsigned long kGetMountNamespaceId = _IOR(0xb7, 5, std::uint64_t);
 
 }  // namespace
 
 const char* namespace_name(NamespaceKind kind) {
     return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::uint64_t namespace_serial(int namespace_fd) {
+    for (const auto request : {kGetId, kGetMountNamespaceId}) {
+        std::uint64_t serial = 0;
+        if (::ioctl(namespace_fd, request, &serial) == 0) return serial;
+    }
+    return 0;
 }
 
 Result<NamespaceView> NamespaceView::own() {

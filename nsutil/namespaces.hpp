@@ -28,6 +28,12 @@ struct NamespaceId {
     friend bool operator==(const NamespaceId&, const NamespaceId&) = default;
 };
 
+/// A number that the kernel gives to one namespace only, for as long as it runs.
+/// @param namespace_fd  of a file below /proc/<tid>/ns/
+/// @return 0 where this kernel gives none (mount namespaces: since 6.11; the other kinds: since 6.18)
+/// @source Linux include/uapi/linux/nsfs.h (NS_GET_ID, NS_GET_MNTNS_ID)
+[[nodiscard]] std::uint64_t namespace_serial(int namespace_fd);
+
 /// The identities of one task's namespaces and of its root directory.
 struct NamespaceView {
     std::array<NamespaceId, kNamespaceKinds> ids;
@@ -69,6 +75,10 @@ class NamespaceSet {
     [[nodiscard]] const NamespaceView& view() const noexcept { return view_; }
     [[nodiscard]] const IdMap& uid_map() const noexcept { return uid_map_; }
     [[nodiscard]] bool enters(NamespaceKind kind) const { return static_cast<bool>(fd(kind)); }
+    /// namespace_serial() of one that is entered; 0 for the caller's own.
+    [[nodiscard]] std::uint64_t serial(NamespaceKind kind) const {
+        return enters(kind) ? namespace_serial(fd(kind).get()) : 0;
+    }
     [[nodiscard]] bool enters_root() const { return static_cast<bool>(root_); }
 
     /// Enters the mount and network namespaces, then the task's root directory. System calls only.

@@ -1,0 +1,24 @@
+#pragma once
+/// @file
+/// Which container a task belongs to, by the name of its control group.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace nsupcall {
+
+inline constexpr std::size_t kCgroupTextLimit = 64 * 1024;  ///< bytes of /proc/<tid>/cgroup that are read
+
+/// The container's id in the text of /proc/<tid>/cgroup: the first 64 hexadecimal digits in a row in the
+/// path, as podman, Docker, containerd and CRI-O name their groups ("libpod-<id>.scope", "docker/<id>",
+/// "cri-containerd-<id>.scope", "crio-<id>"). The outermost one counts, since what is below it may be made by
+/// the container itself.
+///
+/// A name, not a proof: whoever a control group is delegated to may choose such a name.
+/// @return 64 digits; empty where the text holds none (rootless podman's containers have no group of their
+/// own)
+/// @source cgroups(7): lines "hierarchy:controllers:path"
+[[nodiscard]] std::string container_id_of(std::string_view cgroup_text);
+
+}  // namespace nsupcall
