@@ -71,9 +71,10 @@ constexpr std::int32_t kErrnoMost = 4094;
 bool consistent(const Reply& reply) {
     if (reply.code < 0 || reply.code > kErrnoMost) return false;
     const bool has_token = !reply.token.empty() && !reply.session_key.empty();
-    const bool has_none = reply.token.empty() && reply.session_key.empty();
-    if (reply.code == 0) return has_token && reply.end == WorkerEnd::answered;
-    return has_none;
+    const bool has_no_token = reply.token.empty() && reply.session_key.empty();
+    const bool has_payload = !reply.payload.empty();
+    if (reply.code == 0) return reply.end == WorkerEnd::answered && (has_payload ? has_no_token : has_token);
+    return has_no_token && !has_payload;
 }
 
 }  // namespace
@@ -87,6 +88,7 @@ nsutil::SecretBytes encode_reply(const Reply& reply) {
     writer.text(reply.message);
     writer.bytes(reply.session_key);
     writer.bytes(reply.token);
+    writer.bytes(reply.payload);
     writer.text(reply.client);
     writer.text(reply.server);
     writer.number(reply.expires);
@@ -122,6 +124,8 @@ nsutil::Result<Reply> decode_reply(std::span<const std::byte> message) {
     reply.session_key.assign(key.begin(), key.end());
     const auto token = reader.bytes(kTokenLimit);
     reply.token.assign(token.begin(), token.end());
+    const auto payload = reader.bytes(kPayloadLimit);
+    reply.payload.assign(payload.begin(), payload.end());
     reply.client = reader.text();
     reply.server = reader.text();
     reply.expires = reader.number<std::int64_t>();
@@ -141,7 +145,7 @@ nsutil::Result<Reply> decode_reply(std::span<const std::byte> message) {
         reply.trace.add(std::move(candidate));
     }
     if (!reader.at_end()) return bad("length");
-    if (!consistent(reply)) return bad("token, key and errno do not fit together");
+    if (!consistent(reply)) return bad("answer and errno do not fit together");
     return reply;
 }
 

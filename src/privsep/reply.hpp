@@ -21,16 +21,17 @@ enum class WorkerEnd : std::uint32_t {
     forbidden_call,  ///< it made a system call that nothing in it should ever make
 };
 
-/// A token, or the reason why there is none.
+/// A token, a payload, or the reason why there is none.
 struct Reply {
     WorkerEnd end = WorkerEnd::answered;
-    std::int32_t code = 0;             ///< 0: a token; else the errno for the key
+    std::int32_t code = 0;             ///< 0: a token or a payload; else the errno for the key
     std::uint32_t forbidden_call = 0;  ///< number of the system call, for WorkerEnd::forbidden_call
     std::string message;               ///< what failed; empty with a token
     nsutil::SecretBytes session_key;
     std::vector<std::byte> token;
-    std::string client, server;  ///< principals
-    std::int64_t expires = 0;    ///< end of the service ticket, Unix time in seconds
+    nsutil::SecretBytes payload;  ///< the whole answer of a job that makes no token
+    std::string client, server;   ///< principals
+    std::int64_t expires = 0;     ///< end of the service ticket or of the answer, Unix time; 0 unknown
     Trace trace;
 };
 
@@ -43,7 +44,10 @@ struct ReplyHead {
 };
 inline constexpr std::uint32_t kReplyMagic = 0x6e737570;
 
-/// Bytes of the longest message: a token, a key, and 64 candidates with all their texts cut to their limits.
+/// Bytes of the longest payload.
+inline constexpr std::size_t kPayloadLimit = 16 * 1024;
+/// Bytes of the longest message: a token, a key, a payload, and 64 candidates with all their texts cut to
+/// their limits.
 inline constexpr std::size_t kReplyLimit = 192 * 1024;
 inline constexpr std::size_t kReplyTextLimit = 512;  ///< bytes of one text; longer ones are cut when encoded
 
@@ -51,7 +55,7 @@ inline constexpr std::size_t kReplyTextLimit = 512;  ///< bytes of one text; lon
 [[nodiscard]] nsutil::SecretBytes encode_reply(const Reply& reply);
 
 /// @errors EPROTO anything that encode_reply() would not have made: lengths past their limits, an
-///         errno out of range, a token without a key, bytes left over, ...
+///         errno out of range, a token without a key, a token and a payload, bytes left over, ...
 [[nodiscard]] nsutil::Result<Reply> decode_reply(std::span<const std::byte> message);
 
 }  // namespace nsupcall

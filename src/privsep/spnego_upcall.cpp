@@ -1,6 +1,5 @@
 #include "privsep/spnego_upcall.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <vector>
@@ -9,55 +8,24 @@
 #include "credentials/keytab_source.hpp"
 #include "nsutil/child.hpp"
 #include "privsep/place.hpp"
+#include "privsep/sealed_job.hpp"
 #include "privsep/worker.hpp"
 
 namespace nsupcall {
 namespace {
 
-using nsutil::Error;
-using nsutil::fail;
 using nsutil::propagate;
 using nsutil::Result;
-
-/// A group that owns nothing by convention (nogroup). Kept as the host's id across the user namespace,
-/// where it need not be mapped to stay harmless.
-constexpr std::uint32_t kNoGroup = 65534;
-
-Reply failure(int code, std::string message) {
-    Reply reply;
-    reply.code = code;
-    reply.message = std::move(message);
-    return reply;
-}
-
-/// What became of a child that sent no reply.
-std::string describe_end(nsutil::Child& child) {
-    constexpr auto kPatience = std::chrono::milliseconds(100);
-    const auto status = child.wait(nsutil::Deadline::after(kPatience));
-    if (!status) return "it was still running";
-    if (WIFSIGNALED(*status)) return std::string("killed by ") + ::sigdescr_np(WTERMSIG(*status));
-    return "exit status " + std::to_string(WEXITSTATUS(*status));
-}
 
 Reply run(const WorkerTask& task, const nsutil::Deadline& deadline) {
     const pid_t broker = ::getpid();
     auto child =
         nsutil::Child::spawn([&](int reply_fd) { return run_worker(task, broker, reply_fd, deadline); });
-    if (!child) return failure(child.error().code, "worker: " + child.error().text());
-    static std::byte buffer[kReplyLimit];
-    auto size = child->receive(buffer, deadline);
-    if (!size) {
-        if (size.error().code == ETIMEDOUT) return failure(ETIMEDOUT, "the worker hung until the deadline");
-        return failure(EKEYREJECTED, "the worker ended without a reply: " + describe_end(*child));
-    }
-    auto reply = decode_reply(std::span(buffer, *size));
-    ::explicit_bzero(buffer, *size);
-    if (!reply) return failure(EKEYREJECTED, reply.error().what);
-    if (reply->end == WorkerEnd::forbidden_call)
-        reply->message = "the worker made the forbidden system call " + std::to_string(reply->forbidden_call);
-    else if (reply->end == WorkerEnd::answered)
-        child->abandon();  // it has nothing left to do but to exit
-    return std::move(*reply);
+    if (!child) return failed_reply(child.error().code, "worker: " + child.error().text());
+    auto reply = await_reply(*child, deadline);
+    if (reply.code == 0 && reply.token.empty())
+        return failed_reply(EKEYREJECTED, "the worker's reply holds no token");
+    return reply;
 }
 
 /// Everything that both attempts (the requester's namespaces, the host's) share.
@@ -93,7 +61,7 @@ class Attempt {
         const auto& namespaces = place.namespaces(requester_);
         const auto inside_uid = namespaces.uid_map().to_inside(creduid_);
         if (!inside_uid)
-            return failure(
+            return failed_reply(
                 EACCES, "uid " + std::to_string(creduid_) + " has no id in the requester's user namespace");
         const bool runs_as = place.of_requester && requester_.runs_as(creduid_);
         WorkerTask task{.namespaces = namespaces, .host_uid = creduid_, .inside_uid = *inside_uid};
@@ -137,12 +105,12 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
     SpnegoOutcome outcome;
     if (request.security == Security::iakerb) {
         outcome.reply =
-            failure(EINVAL, "sec=iakerb is not supported: mount with sec=krb5 and a ticket from kinit");
+            failed_reply(EINVAL, "sec=iakerb is not supported: mount with sec=krb5 and a ticket from kinit");
         return outcome;
     }
     auto requester = Requester::open(request.tid);
     if (!requester) {
-        outcome.reply = failure(requester.error().code, requester.error().text());
+        outcome.reply = failed_reply(requester.error().code, requester.error().text());
         return outcome;
     }
     outcome.requester = std::move(*requester);
@@ -150,12 +118,12 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
 
     Attempt attempt(request, options, who, deadline);
     if (auto prepared = attempt.prepare(); !prepared) {
-        outcome.reply = failure(prepared.error().code, prepared.error().text());
+        outcome.reply = failed_reply(prepared.error().code, prepared.error().text());
         return outcome;
     }
     auto place = resolve_place(request, who, deadline);
     if (!place) {
-        outcome.reply = failure(place.error().code, place.error().text());
+        outcome.reply = failed_reply(place.error().code, place.error().text());
         return outcome;
     }
     outcome.namespaces = place->whose;

@@ -14,6 +14,7 @@
 #include "privsep/boundary.hpp"
 #include "privsep/emergency_reply.hpp"
 #include "privsep/reply.hpp"
+#include "privsep/sealed_job.hpp"
 #include "spnego/ap_req.hpp"
 #include "spnego/neg_token_init.hpp"
 
@@ -39,12 +40,6 @@ std::optional<std::string> read_environment_ccache(const WorkerTask& task, std::
         return std::nullopt;
     }
     return std::string(*value);
-}
-
-void set_failure(Reply& reply, const nsutil::Error& error) {
-    constexpr int kErrnoMost = 4094;
-    reply.code = error.code > 0 && error.code <= kErrnoMost ? error.code : EKEYREJECTED;
-    reply.message = error.text();
 }
 
 Result<Krb5Context> open_krb5(const WorkerTask& task) {
