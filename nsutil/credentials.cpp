@@ -21,15 +21,14 @@ int set_user(uid_t inside_uid) {
     return ::setresuid(inside_uid, inside_uid, inside_uid) == 0 ? 0 : errno;
 }
 
-int drop_capabilities() {
-    // Bounding set first: dropping from it needs CAP_SETPCAP. A kernel says EINVAL past its last one.
-    // Where the uid change has taken the capabilities already, EPERM is no loss: without privileges
-    // and with no_new_privs the bounding set has nothing left to bound.
+int drop_bounding_set() {
     for (int capability = 0; capability < 64; ++capability)
-        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
-            if (errno == EINVAL || errno == EPERM) break;
-            return errno;
-        }
+        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+            return errno == EINVAL ? 0 : errno;  // past the last one that this kernel knows
+    return 0;
+}
+
+int drop_capabilities() {
     if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return errno;
     __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[2] = {};
@@ -49,8 +48,8 @@ bool shows_only(const TaskStatus& status, std::uint32_t host_uid, std::uint32_t 
     std::vector<gid_t> expected(host_groups.begin(), host_groups.end());
     std::ranges::sort(expected);
     return status.uids.all(host_uid) && status.gids.all(host_gid) && status.groups == expected &&
-           status.cap_permitted == 0 && status.cap_effective == 0 && status.cap_ambient == 0 &&
-           status.cap_inheritable == 0;
+           status.cap_bounding == 0 && status.cap_permitted == 0 && status.cap_effective == 0 &&
+           status.cap_ambient == 0 && status.cap_inheritable == 0;
 }
 
 }  // namespace nsutil

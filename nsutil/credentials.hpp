@@ -25,7 +25,12 @@ namespace nsutil {
 /// @return 0 or an errno
 [[nodiscard]] int set_user(uid_t inside_uid);
 
-/// Empties the bounding, ambient, effective, permitted and inheritable capability sets.
+/// Empties the bounding set. To be called while the process still has CAP_SETPCAP in its user namespace
+/// (entering one fills the set again), so before set_user().
+/// @return 0 or an errno
+[[nodiscard]] int drop_bounding_set();
+
+/// Empties the ambient, effective, permitted and inheritable capability sets.
 /// Also needed where a uid changed: root inside a user namespace keeps them.
 /// @return 0 or an errno
 [[nodiscard]] int drop_capabilities();
@@ -35,7 +40,7 @@ namespace nsutil {
 
 /// Whether `status` (of the task itself, read through a descriptor opened in the initial user
 /// namespace, so that its ids are the host's) shows exactly this identity: every uid and gid, no
-/// other group, and not one capability in any set that counts.
+/// other group, and not one capability in any set, the bounding set included.
 [[nodiscard]] bool shows_only(const TaskStatus& status, std::uint32_t host_uid, std::uint32_t host_gid,
                               std::span<const gid_t> host_groups);
 

@@ -104,8 +104,10 @@ Result<NamespaceSet> NamespaceSet::open(const Task& task, const NamespaceView& o
         auto map = IdMap::parse(*text);
         if (!map) return propagate(map, "uid map" + whose);
         set.uid_map_ = std::move(*map);
-        // The text belongs to whatever namespace the task was in then: only an unchanged view makes
-        // descriptor and map one.
+    }
+    // What was opened and read belongs to whatever namespaces the task was in at that moment: only an
+    // unchanged view makes them one.
+    if (set.enters(NamespaceKind::mount) || set.enters(NamespaceKind::user) || set.enters_root()) {
         auto again = NamespaceView::of_task(task);
         if (!again) return propagate(again);
         if (*again != *view) return fail(ESRCH, "the namespaces" + whose + " changed meanwhile");

@@ -15,10 +15,11 @@ namespace nsutil {
 namespace {
 
 // Rights and system calls that the headers of Debian 12 (Linux 6.1) do not name yet.
-constexpr std::uint64_t kAccessFsTruncate = 1ULL << 14;  // ABI 3
-constexpr std::uint64_t kAccessFsIoctlDev = 1ULL << 15;  // ABI 5
-constexpr std::uint64_t kAccessNetBindTcp = 1ULL << 0;   // ABI 4
-constexpr std::uint64_t kScopeSignal = 1ULL << 1;        // ABI 6
+constexpr std::uint64_t kAccessFsTruncate = 1ULL << 14;        // ABI 3
+constexpr std::uint64_t kAccessFsIoctlDev = 1ULL << 15;        // ABI 5
+constexpr std::uint64_t kAccessNetBindTcp = 1ULL << 0;         // ABI 4
+constexpr std::uint64_t kScopeAbstractUnixSocket = 1ULL << 0;  // ABI 6
+constexpr std::uint64_t kScopeSignal = 1ULL << 1;              // ABI 6
 
 /// struct landlock_ruleset_attr of ABI 6; older kernels take a shorter one.
 struct RulesetAttributes {
@@ -105,7 +106,7 @@ int restrict_files(int read_root_fd, std::span<const int> write_dir_fds) {
     }
     if (abi >= 5) attributes.access_fs |= kAccessFsIoctlDev;
     if (abi >= 6) {
-        attributes.scoped = kScopeSignal;
+        attributes.scoped = kScopeSignal | kScopeAbstractUnixSocket;
         size = sizeof attributes;
     }
     const int ruleset = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));

@@ -35,7 +35,8 @@ struct SandboxLimits {
 
 /// Confines file access with Landlock: everything below `read_root_fd` can be read, and what lies
 /// below a directory of `write_dir_fds` can be written, created and removed as well. Nothing can be
-/// executed, no device or other special file made, and no TCP port bound.
+/// executed, no device or other special file made, no TCP port bound, no abstract socket connected to, and
+/// no process outside signalled.
 /// @return 0; ENOSYS or EOPNOTSUPP where this kernel has no Landlock; another errno
 [[nodiscard]] int restrict_files(int read_root_fd, std::span<const int> write_dir_fds);
 

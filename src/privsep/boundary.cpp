@@ -91,7 +91,9 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     if (const int error = plan.namespaces.enter_mount_and_net()) return failed("enter the namespaces", error);
     if (const int error = plan.namespaces.enter_user()) return failed("enter the user namespace", error);
 
-    // 3. The user.
+    // 3. The user. The bounding set goes first: dropping from it needs the capability that goes with the
+    // user.
+    if (const int error = nsutil::drop_bounding_set()) return failed("drop the bounding set", error);
     if (const int error = nsutil::set_user(plan.inside_uid)) return failed("become the user", error);
 
     // 4. Walls. Changing ids has undone the ties to the parent and the undumpable state. A read would

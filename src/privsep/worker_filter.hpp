@@ -10,7 +10,7 @@ namespace nsupcall {
 
 /// An allow-list of what libkrb5, glibc's resolver and this project need once the boundary is behind.
 ///
-/// Memory can never become executable (EACCES). What a library may try and do without fails with EPERM;
+/// Memory can never become executable, and no file can be mapped (EACCES). What a library may try and do without fails with EPERM;
 /// what nothing in a worker should ever try (exec, fork, ptrace, setns, mount, bpf, ...) raises SIGSYS.
 /// See filter/generate_worker_filter.cpp for the list.
 [[nodiscard]] std::span<const sock_filter> worker_filter();

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -177,27 +179,46 @@ class Filter {
 };
 
 constexpr std::uint64_t kExec = PROT_EXEC;
+constexpr std::uint64_t kSocketType = 0xf;  // SOCK_TYPE_MASK: less SOCK_CLOEXEC and SOCK_NONBLOCK
 
 void fill(Filter& filter, bool sanitizer) {
     for (const char* call : kAllowed) filter.allow(call);
     for (const char* call : kTrapped) filter.rule(SCMP_ACT_TRAP, call);
-    for (const char* call : {"mmap", "mprotect"}) {
-        filter.allow(call, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, 0)});
-        filter.rule(SCMP_ACT_ERRNO(EACCES), call, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, kExec)});
-    }
+    // Anonymous memory only. A file of the container that cannot be mapped at all cannot be half-loaded
+    // either: ld.so maps the segments of a library where its headers say, over other libraries' data if need
+    // be, before it comes to the first executable one.
+    constexpr std::uint64_t kAnonymous = MAP_ANONYMOUS;
+    filter.allow("mmap", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, 0),
+                          SCMP_A3_64(SCMP_CMP_MASKED_EQ, kAnonymous, kAnonymous)});
+    filter.rule(SCMP_ACT_ERRNO(EACCES), "mmap", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, kExec)});
+    filter.rule(SCMP_ACT_ERRNO(EACCES), "mmap", {SCMP_A3_64(SCMP_CMP_MASKED_EQ, kAnonymous, 0)});
+    filter.allow("mprotect", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, 0)});
+    filter.rule(SCMP_ACT_ERRNO(EACCES), "mprotect", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kExec, kExec)});
     filter.rule(SCMP_ACT_ERRNO(EACCES), "pkey_mprotect");
     for (const std::uint64_t operation : kKeyctlAllowed)
         filter.allow("keyctl", {SCMP_A0_32(SCMP_CMP_EQ, operation)});
     for (const std::uint64_t operation : kFcntlAllowed)
         filter.allow("fcntl", {SCMP_A1_32(SCMP_CMP_EQ, operation)});
-    for (const std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6})
-        filter.allow("socket", {SCMP_A0_32(SCMP_CMP_EQ, family)});
+    // Streams and datagrams of the plain protocols: the number of another one would load its kernel module.
+    for (const std::uint64_t type : {SOCK_STREAM, SOCK_DGRAM}) {
+        filter.allow("socket",
+                     {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX), SCMP_A1_32(SCMP_CMP_MASKED_EQ, kSocketType, type),
+                      SCMP_A2_32(SCMP_CMP_EQ, 0)});
+        for (const std::uint64_t family : {AF_INET, AF_INET6})
+            for (const std::uint64_t protocol :
+                 {0, type == SOCK_STREAM ? int{IPPROTO_TCP} : int{IPPROTO_UDP}})
+                filter.allow("socket", {SCMP_A0_32(SCMP_CMP_EQ, family),
+                                        SCMP_A1_32(SCMP_CMP_MASKED_EQ, kSocketType, type),
+                                        SCMP_A2_32(SCMP_CMP_EQ, protocol)});
+    }
     // glibc asks the kernel for its own addresses to sort answers by RFC 6724.
-    filter.allow("socket", {SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_32(SCMP_CMP_EQ, 0)});
+    filter.allow("socket",
+                 {SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK), SCMP_A1_32(SCMP_CMP_MASKED_EQ, kSocketType, SOCK_RAW),
+                  SCMP_A2_32(SCMP_CMP_EQ, NETLINK_ROUTE)});
     constexpr std::uint64_t kFionread = 0x541b;
     filter.allow("ioctl", {SCMP_A1_32(SCMP_CMP_EQ, kFionread)});
     // Reading limits, not setting them.
-    filter.allow("prlimit64", {SCMP_A2_64(SCMP_CMP_EQ, 0)});
+    filter.allow("prlimit64", {SCMP_A0_32(SCMP_CMP_EQ, 0), SCMP_A2_64(SCMP_CMP_EQ, 0)});
     if (sanitizer)
         for (const char* call : {"sigaltstack", "rt_sigaction", "prctl", "tgkill"}) filter.allow(call);
 }
