@@ -106,6 +106,8 @@ Result<Container> Container::start(const ContainerSpec& spec) {
     }
     theirs.reset();
     container.child_ = child;
+    container.uid_ = spec.uid;
+    container.gid_ = spec.gid;
     container.has_user_ = spec.user.has_value();
     container.has_mount_ = spec.mount_namespace;
     if (spec.user) {
@@ -161,6 +163,8 @@ Container& Container::operator=(Container&& other) noexcept {
     pidfd_ = std::move(other.pidfd_);
     control_ = std::move(other.control_);
     netns_ = std::move(other.netns_);
+    uid_ = other.uid_;
+    gid_ = other.gid_;
     has_user_ = other.has_user_;
     has_mount_ = other.has_mount_;
     return *this;
@@ -210,7 +214,7 @@ Result<void> Container::add_file(const ContainerFile& file) const {
             if (!put) ::dprintf(2, "%s\n", put.error().text().c_str());
             return put ? 0 : 1;
         },
-        file.uid, file.gid);
+        file.uid.value_or(uid_), file.gid.value_or(gid_));
     if (!code) return std::unexpected(code.error());
     if (*code != 0) return nsutil::fail(EIO, "could not put " + file.path + " into the container");
     return {};

@@ -38,8 +38,9 @@ struct ContainerFile {
     std::string path;
     std::string content{};
     mode_t mode = 0644;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
+    std::optional<std::uint32_t>
+        uid{};  ///< nothing: whom the container's maker is there, the first mapped id
+    std::optional<std::uint32_t> gid{};
     bool read_only_mount = false;  ///< bind-mounted onto itself read-only
 };
 
@@ -96,7 +97,8 @@ class Container {
     /// @return the value of `body`, 0 to 255
     [[nodiscard]] nsutil::Result<int> run(const std::function<int()>& body, std::uint32_t uid,
                                           std::uint32_t gid) const;
-    /// Puts a file in after the start (read_only_mount is not possible then).
+    /// Puts a file in after the start, owned by the requester where it names no owner (read_only_mount is not
+    /// possible then).
     [[nodiscard]] nsutil::Result<void> add_file(const ContainerFile& file) const;
 
     /// Kills the process and waits until it is gone.
@@ -112,6 +114,8 @@ class Container {
     nsutil::UniqueFd pidfd_;
     nsutil::UniqueFd control_;
     nsutil::UniqueFd netns_;
+    std::uint32_t uid_ = 0;  ///< of the requester, inside
+    std::uint32_t gid_ = 0;
     bool has_user_ = false;
     bool has_mount_ = false;
 };

@@ -167,15 +167,17 @@ Result<void> become_first_mapped(const UserNamespaceSpec& maps) {
 }
 
 Result<void> put_file(const ContainerFile& file, const std::string& path) {
+    const uid_t uid = file.uid.value_or(::geteuid());
+    const gid_t gid = file.gid.value_or(::getegid());
     for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
         const std::string folder = path.substr(0, slash);
         if (::mkdir(folder.c_str(), 0755) != 0) {
             if (errno == EEXIST) continue;
             return nsutil::fail_errno("mkdir " + folder);
         }
-        if (::chown(folder.c_str(), file.uid, file.gid) != 0) return nsutil::fail_errno("chown " + folder);
+        if (::chown(folder.c_str(), uid, gid) != 0) return nsutil::fail_errno("chown " + folder);
     }
-    return write_file(path, file.content, file.mode, file.uid, file.gid);
+    return write_file(path, file.content, file.mode, uid, gid);
 }
 
 Result<void> take_ids(std::uint32_t uid, std::uint32_t gid, const std::vector<std::uint32_t>& groups) {

@@ -1,0 +1,169 @@
+/// @file
+/// One upcall, one log record that tells an admin what happened.
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "support/upcall_test.hpp"
+
+namespace nsupcall::test {
+namespace {
+
+class Logging : public UpcallTest {
+  protected:
+    void SetUp() override {
+        UpcallTest::SetUp();
+        sink_path_ = realm().folder() / "log";
+        std::filesystem::remove(sink_path_);
+        sink_ = nsutil::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        ASSERT_TRUE(sink_);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        ASSERT_LT(sink_path_.string().size(), sizeof address.sun_path);
+        std::strcpy(address.sun_path, sink_path_.c_str());
+        ASSERT_EQ(0, ::bind(sink_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    }
+
+    /// The helper's log goes to the sink, as `kind` ("syslog", "journal").
+    void log_to(const std::string& kind, std::vector<std::string> options = {}) {
+        std::vector<std::string> arguments = {sink_path_.string(), kind, NSUPCALL_HELPER_PATH};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        arguments.insert(arguments.end(), {"--test-type=cifs.spnego", "%k"});
+        rule_.reset();
+        // More specific than the fixture's rule for the same host.
+        rule_ = must(RequestRule::install({.description = "ver=0x2;host=" + host() + ";ip4=127.0.0.9;*",
+                                           .program = NSUPCALL_PRIVATE_LOG_PATH,
+                                           .arguments = std::move(arguments)}));
+    }
+
+    KeyAnswer ask_logged(UpcallFields fields) {
+        fields.address = "ip4=127.0.0.9";
+        return ask(fields);
+    }
+
+    /// All records that are there within `patience_ms` of the last one.
+    std::vector<std::string> records(int patience_ms = 300) {
+        std::vector<std::string> all;
+        for (;;) {
+            pollfd waiting{sink_.get(), POLLIN, 0};
+            if (::poll(&waiting, 1, patience_ms) <= 0) return all;
+            char text[65536];
+            const ssize_t size = ::recv(sink_.get(), text, sizeof text, 0);
+            if (size >= 0) all.emplace_back(text, static_cast<std::size_t>(size));
+        }
+    }
+
+    static bool says(const std::string& record, const std::string& word) {
+        return record.find(word) != std::string::npos;
+    }
+
+    static std::string namespace_inode(pid_t tid, const std::string& kind) {
+        struct stat info {};
+        EXPECT_EQ(0, ::stat(fmt::format("/proc/{}/ns/{}", tid, kind).c_str(), &info));
+        return std::to_string(info.st_ino);
+    }
+
+    std::filesystem::path sink_path_;
+    nsutil::UniqueFd sink_;
+    std::optional<RequestRule> rule_;
+};
+
+TEST_F(Logging, Failure_IsOneRecord_WithWhoWhereWhatAndWhy) {
+    auto spec = spec_with_ticket(must(realm().expired_ticket("alice")), 5);
+    spec.user = UserNamespaceSpec::same({{0, unused_uid(), 10}});
+    spec.environment = {"KRB5CCNAME=FILE:/tmp/nothing-here"};
+    const auto container = must(Container::start(spec));
+    for (const char* kind : {"syslog", "journal"}) {
+        SCOPED_TRACE(kind);
+        log_to(kind);
+        ASSERT_EQ("EKEYEXPIRED", refusal(ask_logged(fields_for(container.tid(), unused_uid(5)))));
+        const auto all = records();
+        ASSERT_EQ(1U, all.size());
+        const std::string& record = all[0];
+        EXPECT_TRUE(says(record, "cifs.upcall")) << record;
+        EXPECT_TRUE(says(record, std::to_string(container.tid()))) << record;
+        EXPECT_TRUE(says(record, namespace_inode(container.tid(), "mnt"))) << record;
+        EXPECT_TRUE(says(record, namespace_inode(container.tid(), "user"))) << record;
+        EXPECT_TRUE(says(record, std::to_string(unused_uid(5)))) << record;
+        EXPECT_TRUE(says(record, host())) << record;
+        EXPECT_TRUE(says(record, "/tmp/nothing-here")) << record;
+        EXPECT_TRUE(says(record, "/tmp/krb5cc_5")) << record;
+        EXPECT_TRUE(says(record, "expired")) << record;
+        EXPECT_TRUE(says(record, "EKEYEXPIRED")) << record;
+    }
+}
+
+TEST_F(Logging, Journal_HasFields) {
+    const auto container =
+        must(Container::start(spec_with_ticket(must(realm().expired_ticket("alice")), unused_uid())));
+    log_to("journal");
+    ASSERT_EQ("EKEYEXPIRED", refusal(ask_logged(fields_for(container.tid(), unused_uid()))));
+    const auto all = records();
+    ASSERT_EQ(1U, all.size());
+    const std::string record = "\n" + all[0];
+    for (const auto& field :
+         {std::string("SYSLOG_IDENTIFIER=cifs.upcall"), std::string("PRIORITY=3"), "NSUPCALL_HOST=" + host(),
+          fmt::format("NSUPCALL_REQUESTER_TID={}", container.tid()),
+          fmt::format("NSUPCALL_CREDUID={}", unused_uid()), std::string("NSUPCALL_ERRNO=EKEYEXPIRED")}) {
+        EXPECT_TRUE(says(record, "\n" + field + "\n")) << field << " in " << record;
+    }
+}
+
+TEST_F(Logging, Success_IsOneRecord_WithoutSecrets) {
+    const auto container =
+        must(Container::start(spec_with_ticket(must(realm().ticket("alice")), unused_uid())));
+    log_to("syslog", {"-d"});
+    const auto answer = ask_logged(fields_for(container.tid(), unused_uid()));
+    (void)expect_token(answer, "alice");
+    const auto payload = must(parse_payload(answer.payload));
+    const auto all = records();
+    ASSERT_GE(all.size(), 1U);
+    std::size_t answered = 0;
+    for (const auto& record : all) {
+        answered += says(record, "alice@" + realm().name()) ? 1 : 0;
+        EXPECT_FALSE(says(record, payload.session_key));
+        EXPECT_FALSE(says(record, payload.session_key.substr(0, 8)));
+    }
+    EXPECT_EQ(1U, answered);
+}
+
+TEST_F(Logging, HostileNames_AreEscaped) {
+    // What a container chooses must not forge a line or a field.
+    auto spec = spec_with_ticket(must(realm().expired_ticket("alice")), unused_uid());
+    spec.environment = {"KRB5CCNAME=FILE:/tmp/x\nPRIORITY=0\nforged: \x1b[31m line"};
+    const auto container = must(Container::start(spec));
+    for (const char* kind : {"syslog", "journal"}) {
+        SCOPED_TRACE(kind);
+        log_to(kind);
+        EXPECT_NE(0, ask_logged(fields_for(container.tid(), unused_uid())).error);
+        const auto all = records();
+        ASSERT_EQ(1U, all.size());
+        EXPECT_FALSE(says(all[0], "\nPRIORITY=0")) << all[0];
+        EXPECT_FALSE(says(all[0], "\nforged")) << all[0];
+        EXPECT_FALSE(says(all[0], "\x1b")) << all[0];
+    }
+}
+
+TEST_F(Logging, EveryRefusal_IsLogged) {
+    const auto container =
+        must(Container::start(spec_with_ticket(must(realm().ticket("alice")), unused_uid())));
+    log_to("syslog");
+    auto fields = fields_for(container.tid(), unused_uid());
+    fields.pid = 0;  // EINVAL
+    EXPECT_EQ("EINVAL", refusal(ask_logged(fields)));
+    EXPECT_EQ(1U, records().size());
+    fields.pid = 0x7ffffff0;  // no such thread
+    EXPECT_EQ("ESRCH", refusal(ask_logged(fields)));
+    EXPECT_EQ(1U, records().size());
+    log_to("syslog", {"--no-such-option"});
+    EXPECT_EQ("EINVAL", refusal(ask_logged(fields)));
+    EXPECT_EQ(1U, records().size());
+}
+
+}  // namespace
+}  // namespace nsupcall::test
