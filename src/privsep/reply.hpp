@@ -49,7 +49,7 @@ inline constexpr std::size_t kPayloadLimit = 16 * 1024;
 /// Bytes of the longest message: a token, a key, a payload, and 64 candidates with all their texts cut to
 /// their limits.
 inline constexpr std::size_t kReplyLimit = 192 * 1024;
-inline constexpr std::size_t kReplyTextLimit = 512;  ///< bytes of one text; longer ones are cut when encoded
+inline constexpr std::size_t kReplyTextLimit = 448;  ///< bytes of one text; longer ones are cut when encoded
 
 /// Numbers in the machine's byte order, every text and byte string behind its 32-bit length.
 [[nodiscard]] nsutil::SecretBytes encode_reply(const Reply& reply);
