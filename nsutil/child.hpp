@@ -24,13 +24,15 @@ class Child {
     ~Child() { kill(); }
 
     /// Forks. `body(int fd)` runs in the child with its end of a SOCK_SEQPACKET pair; what it returns
-    /// is the child's exit status, through _exit(2).
+    /// is the child's exit status, through _exit(2); an exception that leaves it aborts the child.
     /// @errors those of socketpair(2) and fork(2)
     template <class Body>
     [[nodiscard]] static Result<Child> spawn(Body&& body) {
         auto forked = fork_with_channel();
         if (!forked) return propagate(forked);
-        if (forked->pid == 0) exit_now(std::forward<Body>(body)(forked->channel.get()));
+        // An exception must not come out of here into the parent's code, which would run twice then.
+        if (forked->pid == 0)
+            exit_now([&]() noexcept { return std::forward<Body>(body)(forked->channel.get()); }());
         return Child(forked->pid, std::move(forked->channel));
     }
 

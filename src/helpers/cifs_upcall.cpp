@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <new>
 
+#include "helpers/last_word.hpp"
 #include "helpers/options.hpp"
 #include "helpers/upcall.hpp"
 #include "nsutil/deadline.hpp"
@@ -23,23 +26,37 @@ void open_standard_descriptors() {
     if (fd > STDERR_FILENO) (void)::close(fd);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    const auto deadline = nsutil::Deadline::after(kDeadline);
+int run(int argc, char** argv, nsupcall::KeySerial& key) {
+    auto deadline = nsutil::Deadline::after(kDeadline);
     open_standard_descriptors();
     // Ignored signals are inherited: an ignored SIGCHLD would take the worker's status away.
     (void)std::signal(SIGCHLD, SIG_DFL);
     (void)std::signal(SIGPIPE, SIG_IGN);
 
-    nsupcall::KeySerial key = 0;
+    nsupcall::arm_last_word(key, deadline);
     const auto options = nsupcall::HelperOptions::parse(argc, argv, key);
     if (!options) return nsupcall::answer_usage_error(key, options.error());
     if (options->show_help) return std::fputs(nsupcall::helper_usage(), stdout) < 0 ? 1 : 0;
     if (options->show_version) return std::puts("nsupcall " NSUPCALL_VERSION) < 0 ? 1 : 0;
+    if (options->deadline) {
+        deadline = nsutil::Deadline::after(*options->deadline);
+        nsupcall::arm_last_word(key, deadline);
+    }
+    return nsupcall::answer_key(*options, deadline);
+}
 
-    nsupcall::arm_watchdog(key, deadline);
-    const int status = nsupcall::answer_key(*options, deadline);
+}  // namespace
+
+int main(int argc, char** argv) {
+    static nsupcall::KeySerial key = 0;
+    int status = 1;
+    try {
+        status = run(argc, argv, key);
+    } catch (const std::bad_alloc&) {
+        nsupcall::KeyUnderConstruction::reject_from_signal_handler(key, ENOMEM);
+    } catch (...) {
+        nsupcall::KeyUnderConstruction::reject_from_signal_handler(key, EKEYREJECTED);
+    }
     // The kernel waits for this process to be gone: no destructors.
     (void)std::fflush(nullptr);
     ::_exit(status);

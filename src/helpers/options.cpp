@@ -7,7 +7,7 @@
 namespace nsupcall {
 namespace {
 
-enum LongOnly : int { kKrb5 = 256, kThreadKeyring, kTestType };
+enum LongOnly : int { kKrb5 = 256, kThreadKeyring, kTestType, kDeadline };
 
 constexpr const char* kShort = ":cdEe:hk:K:ltv";
 constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
@@ -22,6 +22,7 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"krb5", no_argument, nullptr, kKrb5},
                             {"thread-keyring", required_argument, nullptr, kThreadKeyring},
                             {"test-type", required_argument, nullptr, kTestType},
+                            {"deadline", required_argument, nullptr, kDeadline},
                             {nullptr, 0, nullptr, 0}};
 
 std::optional<KeySerial> parse_serial(std::string_view text) {
@@ -39,7 +40,7 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
 
     ::opterr = 0;
-    ::optind = 1;
+    ::optind = 0;  // glibc's word for "from the beginning": 1 keeps a pointer into the last command line
     for (int choice; (choice = ::getopt_long(argc, argv, kShort, kLong, nullptr)) != -1;) {
         switch (choice) {
             case 't':
@@ -88,6 +89,14 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 if (options.test_type != "cifs.spnego")
                     return fail(EINVAL, "no such key type: " + options.test_type);
                 break;
+            case kDeadline: {
+                constexpr unsigned kLeastMs = 100, kMostMs = 60'000;
+                const auto span_ms = nsutil::parse_number<std::uint32_t>(::optarg);
+                if (!span_ms || *span_ms < kLeastMs || *span_ms > kMostMs)
+                    return fail(EINVAL, std::string("bad deadline: ") + ::optarg);
+                options.deadline = std::chrono::milliseconds(*span_ms);
+                break;
+            }
             case ':':
                 return fail(EINVAL, std::string("option needs a value: ") + argv[::optind - 1]);
             default:
@@ -116,6 +125,7 @@ const char* helper_usage() {
            "      --thread-keyring=ID    request-key's %T: proof that the kernel asks\n"
            "      --test-type=TYPE       treat a user key as one of TYPE (cifs.spnego); its origin is not\n"
            "                             checked: for tests and benchmarks only\n"
+           "      --deadline=MS          answer within this time (default 15000): for tests only\n"
            "  -d, --debug                log more\n"
            "  -v, --version              print the version\n"
            "  -h, --help                 print this\n";

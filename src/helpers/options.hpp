@@ -2,6 +2,7 @@
 /// @file
 /// The command line of cifs.upcall.
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct HelperOptions {
     bool show_help = false, show_version = false;
     std::optional<KeySerial> thread_keyring;  ///< --thread-keyring, request-key's %T
     std::string test_type;                    ///< --test-type: treat a `user` key as one of this type
+    std::optional<std::chrono::milliseconds> deadline;  ///< --deadline: for tests that wait for it
     KeySerial key = 0;
 
     /// @param key  set as soon as the last argument is a key id, so that a wrong command line can still

@@ -1,9 +1,7 @@
 #include "helpers/upcall.hpp"
 
-#include <sys/time.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -99,29 +97,7 @@ void log_debug(const HelperOptions& options, const Record& record, const nsutil:
                {});
 }
 
-KeySerial g_watched_key = 0;
-
-void on_watchdog(int) {
-    KeyUnderConstruction::reject_from_signal_handler(g_watched_key, ETIMEDOUT);
-    ::_exit(1);
-}
-
 }  // namespace
-
-void arm_watchdog(KeySerial key, const nsutil::Deadline& deadline) {
-    // After everything that has a deadline of its own has had its chance.
-    constexpr int kLateMs = 500;
-    g_watched_key = key;
-    struct sigaction action = {};
-    ::sigemptyset(&action.sa_mask);
-    action.sa_handler = on_watchdog;
-    (void)::sigaction(SIGALRM, &action, nullptr);
-    const int wait_ms = deadline.remaining_ms() + kLateMs;
-    itimerval timer = {};
-    timer.it_value.tv_sec = wait_ms / 1000;
-    timer.it_value.tv_usec = (wait_ms % 1000) * 1000;
-    (void)::setitimer(ITIMER_REAL, &timer, nullptr);
-}
 
 int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
     const KeyUnderConstruction key(options.key);
@@ -147,7 +123,9 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
         log_debug(options, record, deadline);
         return 0;
     }
-    const auto rejected = key.reject(error->code);
+    auto rejected = key.reject(error->code);
+    // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
+    if (!rejected) rejected = key.reject(EKEYREJECTED);
     log_answer(record, error->code, error->text());
     log_debug(options, record, deadline);
     return rejected ? 1 : 2;

@@ -17,8 +17,4 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline);
 /// @return kExitUsage
 int answer_usage_error(KeySerial key, const nsutil::Error& error);
 
-/// Arms the last line of defence: a timer whose handler rejects `key` with ETIMEDOUT and ends the process,
-/// for the case that something in the broker itself hangs.
-void arm_watchdog(KeySerial key, const nsutil::Deadline& deadline);
-
 }  // namespace nsupcall

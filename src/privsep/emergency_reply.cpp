@@ -53,7 +53,11 @@ int EmergencyReply::arm(int reply_fd, const nsutil::Deadline& deadline) {
     action.sa_flags = SA_SIGINFO;
     action.sa_sigaction = on_forbidden_call;
     if (::sigaction(SIGSYS, &action, nullptr) != 0) return errno;
+    // What the broker would do on these is not for its child to do.
     action = {};
+    action.sa_handler = SIG_DFL;
+    for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGXCPU, SIGTERM, SIGHUP, SIGINT})
+        if (::sigaction(number, &action, nullptr) != 0) return errno;
     action.sa_handler = SIG_IGN;  // a write past the file size limit fails with EFBIG instead
     if (::sigaction(SIGXFSZ, &action, nullptr) != 0) return errno;
 
