@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -50,6 +51,22 @@ nsutil::Result<void> KeyUnderConstruction::instantiate(std::span<const std::byte
     if (keyctl_call(KEYCTL_INSTANTIATE, word(serial_), word(payload.data()), payload.size(), 0) < 0)
         return nsutil::fail_errno("instantiate key " + std::to_string(serial_));
     return {};
+}
+
+nsutil::Result<void> KeyUnderConstruction::set_timeout(unsigned seconds) const {
+    if (keyctl_call(KEYCTL_SET_TIMEOUT, word(serial_), seconds) < 0)
+        return nsutil::fail_errno("set the timeout of key " + std::to_string(serial_));
+    return {};
+}
+
+nsutil::Result<std::string> KeyUnderConstruction::callout(std::size_t limit) const {
+    // The authorisation key's payload is the callout information.
+    std::string text(limit, '\0');
+    const long size =
+        keyctl_call(KEYCTL_READ, word(KEY_SPEC_REQKEY_AUTH_KEY), word(text.data()), text.size());
+    if (size < 0) return nsutil::fail_errno("read the callout information");
+    text.resize(std::min(static_cast<std::size_t>(size), limit));
+    return text;
 }
 
 nsutil::Result<void> KeyUnderConstruction::reject(int code) const {

@@ -37,6 +37,14 @@ class KeyUnderConstruction {
     /// Answers. @errors ENOKEY nobody waits any more; EKEYREVOKED; EDQUOT; EINVAL refused by the key's type
     [[nodiscard]] nsutil::Result<void> instantiate(std::span<const std::byte> payload) const;
 
+    /// Sets how long the answer lives. To be called before instantiate(), which ends the authority.
+    /// @errors those of keyctl_set_timeout(3)
+    [[nodiscard]] nsutil::Result<void> set_timeout(unsigned seconds) const;
+
+    /// What the asker handed to request_key(2) beside the description.
+    /// @param limit  bytes; a longer text is cut
+    [[nodiscard]] nsutil::Result<std::string> callout(std::size_t limit) const;
+
     /// Answers with a failure that lasts for kRejectSeconds.
     /// @param code  an errno, 1 to 4094; async-signal-safe
     [[nodiscard]] nsutil::Result<void> reject(int code) const;

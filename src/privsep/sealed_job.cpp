@@ -31,6 +31,7 @@ std::string describe_end(nsutil::Child& child) {
 int work_sealed(const SealedJob& job, pid_t broker, int reply_fd, const nsutil::Deadline& deadline) {
     Reply reply = failed_reply(ETIMEDOUT, "the worker did not finish in time");
     EmergencyReply::remember(reply);
+    if (job.prepare) job.prepare();
     const BoundaryPlan plan = {.namespaces = job.namespaces,
                                .host_uid = job.identity.host_uid,
                                .inside_uid = job.identity.inside_uid,

@@ -45,8 +45,18 @@ struct SealedIdentity {
 struct SealedJob {
     const nsutil::NamespaceSet& namespaces;
     SealedIdentity identity;
+    /// Runs before the boundary, with every privilege and in the host's namespaces: for what has to be
+    /// loaded from the host. May be empty.
+    std::function<void()> prepare{};
     /// Runs behind the boundary, as `identity`: fills in the reply, or says why it cannot.
     std::function<nsutil::Result<void>(Reply&)> work;
+};
+
+/// What a job came to, and for whom.
+struct JobOutcome {
+    std::optional<Requester> requester;  ///< nothing where it was never found
+    Reply reply;
+    std::string namespaces;  ///< whose were used: "requester", "host"
 };
 
 /// Forks, crosses the boundary, works, and returns the child's one reply.
