@@ -136,15 +136,15 @@ Result<std::string> subkey_by_krb5(const std::string& mech_token, const std::str
 
 }  // namespace
 
-Result<SpnegoPayload> parse_payload(const std::string& bytes) {
+Result<SpnegoPayload> parse_payload(const std::string& bytes, std::size_t padding) {
     std::uint32_t words[4];
     if (bytes.size() < sizeof words) return nsutil::fail(EBADMSG, "payload shorter than its header");
     std::memcpy(words, bytes.data(), sizeof words);
     const std::size_t rest = bytes.size() - sizeof words;
-    if (words[2] > rest || words[3] != rest - words[2])
+    if (words[2] > rest || words[3] > rest - words[2] || rest - words[2] - words[3] > padding)
         return nsutil::fail(EBADMSG, "payload's lengths are wrong");
     return SpnegoPayload{words[0], words[1], bytes.substr(sizeof words, words[2]),
-                         bytes.substr(sizeof words + words[2])};
+                         bytes.substr(sizeof words + words[2], words[3])};
 }
 
 Result<AcceptedToken> accept_token(const std::string& blob, const std::filesystem::path& keytab,
