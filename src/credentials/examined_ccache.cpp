@@ -21,9 +21,10 @@ bool same_host(std::string_view a, std::string_view b) {
     return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
-bool is_service(krb5_const_principal server, std::string_view host) {
+bool is_service(krb5_const_principal server, std::span<const std::string> hosts) {
     return server->length == 2 && text_of(server->data[0]) == "cifs" &&
-           same_host(text_of(server->data[1]), host);
+           std::ranges::any_of(
+               hosts, [&](const std::string& host) { return same_host(text_of(server->data[1]), host); });
 }
 
 bool is_tgt(krb5_const_principal server, krb5_const_principal client) {
@@ -34,10 +35,10 @@ bool is_tgt(krb5_const_principal server, krb5_const_principal client) {
 
 }  // namespace
 
-void ExaminedCcache::weigh(krb5_context context, const krb5_creds& ticket, const std::string& service_host,
+void ExaminedCcache::weigh(krb5_context context, const krb5_creds& ticket, std::span<const std::string> hosts,
                            krb5_timestamp now) {
     if (krb5_is_config_principal(context, ticket.server) != 0) return;
-    const bool service = is_service(ticket.server, service_host);
+    const bool service = is_service(ticket.server, hosts);
     const bool tgt = is_tgt(ticket.server, principal_.get());
     if (!service && !tgt) return;
     if (ticket.is_skey != 0 || (ticket.ticket_flags & TKT_FLG_INVALID) != 0) return;
@@ -52,7 +53,7 @@ void ExaminedCcache::weigh(krb5_context context, const krb5_creds& ticket, const
 }
 
 nsutil::Result<ExaminedCcache> ExaminedCcache::read(krb5_context context, Ccache ccache,
-                                                    const std::string& service_host) {
+                                                    std::span<const std::string> hosts) {
     ExaminedCcache examined;
     krb5_principal principal = nullptr;
     if (const auto error = krb5_cc_get_principal(context, ccache.get(), &principal))
@@ -70,7 +71,7 @@ nsutil::Result<ExaminedCcache> ExaminedCcache::read(krb5_context context, Ccache
         krb5_creds ticket = {};
         error = krb5_cc_next_cred(context, ccache.get(), &cursor, &ticket);
         if (error != 0) break;
-        examined.weigh(context, ticket, service_host, now);
+        examined.weigh(context, ticket, hosts, now);
         krb5_free_cred_contents(context, &ticket);
     }
     (void)krb5_cc_end_seq_get(context, ccache.get(), &cursor);

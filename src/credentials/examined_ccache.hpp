@@ -5,6 +5,7 @@
 #include <krb5.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "credentials/krb5_handles.hpp"
@@ -17,10 +18,11 @@ class ExaminedCcache {
   public:
     static constexpr unsigned kTicketsMost = 4096;  ///< a cache with more is cut off there
 
-    /// Reads `ccache`, looking for a ticket for `cifs/<service_host>` and a TGT of the principal's realm.
+    /// Reads `ccache`, looking for a ticket for `cifs/<host>` of any of `hosts` and a TGT of the principal's
+    /// realm.
     /// @errors as key_errno_of() has them: ENOKEY absent, EACCES, EINVAL malformed
     [[nodiscard]] static nsutil::Result<ExaminedCcache> read(krb5_context context, Ccache ccache,
-                                                             const std::string& service_host);
+                                                             std::span<const std::string> hosts);
 
     [[nodiscard]] krb5_ccache ccache() const { return ccache_.get(); }
     [[nodiscard]] krb5_const_principal principal() const { return principal_.get(); }
@@ -39,7 +41,7 @@ class ExaminedCcache {
 
   private:
     ExaminedCcache() = default;
-    void weigh(krb5_context context, const krb5_creds& ticket, const std::string& service_host,
+    void weigh(krb5_context context, const krb5_creds& ticket, std::span<const std::string> hosts,
                krb5_timestamp now);
 
     Ccache ccache_;

@@ -4,34 +4,16 @@
 #include <array>
 #include <string_view>
 
-#include "credentials/ccache_guard.hpp"
+#include "credentials/kept_tickets.hpp"
 #include "credentials/keytab_source.hpp"
 #include "credentials/service_name.hpp"
+#include "credentials/well_known_places.hpp"
 
 namespace nsupcall {
 namespace {
 
 using nsutil::Error;
 using nsutil::Result;
-
-Verdict verdict_of(int code) {
-    switch (code) {
-        case ENOKEY:
-            return Verdict::absent;
-        case EACCES:
-            return Verdict::unreadable;
-        case EINVAL:
-            return Verdict::malformed;
-        case EKEYEXPIRED:
-            return Verdict::expired;
-        case EKEYREJECTED:
-            return Verdict::kdc_refused;
-        case EHOSTUNREACH:
-            return Verdict::kdc_unreachable;
-        default:
-            return Verdict::failed;
-    }
-}
 
 /// The errno that a candidate's verdict stands for, in rising order of how much it explains.
 constexpr std::array<std::pair<Verdict, int>, 7> kCodes = {{{Verdict::absent, ENOKEY},
@@ -42,142 +24,201 @@ constexpr std::array<std::pair<Verdict, int>, 7> kCodes = {{{Verdict::absent, EN
                                                             {Verdict::kdc_unreachable, EHOSTUNREACH},
                                                             {Verdict::kdc_refused, EKEYREJECTED}}};
 
+/// The KDC knows no service of that name: another name may do.
+bool is_unknown_service(const Error& error) {
+    return error.domain == nsutil::ErrorDomain::krb5 &&
+           (error.native == KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN || error.native == KRB5_ERR_HOST_REALM_UNKNOWN ||
+            error.native == KRB5KDC_ERR_WRONG_REALM || error.native == KRB5_CC_NOTFOUND);
+}
+
+std::string default_realm(krb5_context context) {
+    char* realm = nullptr;
+    if (krb5_get_default_realm(context, &realm) != 0) return {};
+    std::string text(realm);
+    krb5_free_default_realm(context, realm);
+    return text;
+}
+
+std::string text_of(const krb5_data& data) {
+    return {data.data, data.length};
+}
+
+/// With %{realm}: that of user=, else the namespace's default. Empty where no pattern needs any.
+Variables all_variables(krb5_context context, const CredentialQuery& query) {
+    const auto& settings = query.settings;
+    if (settings.ccaches.empty() && settings.services.empty() && settings.principal.empty()) return {};
+    auto variables = pattern_variables(query);
+    const auto at = query.user.find('@');
+    variables.emplace_back("realm",
+                           at == std::string::npos ? default_realm(context) : query.user.substr(at + 1));
+    return variables;
+}
+
+/// The rule's names of the service. Lower case, but where they have a realm, whose case is the rule's.
+std::vector<std::string> service_names(const CredentialQuery& query, const Variables& variables) {
+    std::vector<std::string> names;
+    for (const auto& pattern : query.settings.services)
+        if (auto name = expand(pattern, variables))
+            names.push_back(name->find('@') == std::string::npos ? lower_case(*name) : *name);
+    return names;
+}
+
 }  // namespace
 
-bool Locator::matches_user(krb5_const_principal principal) const {
-    if (query_.user.empty()) return true;
-    krb5_principal wanted = nullptr;
-    // A mount may say DOMAIN\name; the domain is no realm, so only the name counts.
-    const auto backslash = query_.user.rfind('\\');
-    const std::string user = backslash == std::string::npos ? query_.user : query_.user.substr(backslash + 1);
-    if (krb5_parse_name(context_, user.c_str(), &wanted) != 0) return false;
-    const auto owner = adopt<Principal>(context_, wanted);
-    return must_match_user() ? krb5_principal_compare(context_, wanted, principal) != 0
-                             : krb5_principal_compare_any_realm(context_, wanted, principal) != 0;
+Variables pattern_variables(const CredentialQuery& query) {
+    const auto backslash = query.user.rfind('\\');
+    const auto user = backslash == std::string::npos ? query.user : query.user.substr(backslash + 1);
+    const auto uid = std::to_string(query.inside_uid);
+    return {{"uid", uid},
+            {"euid", uid},
+            {"host_uid", std::to_string(query.host_uid)},
+            {"username", user.substr(0, user.find('@'))},
+            {"host", query.host},
+            {"label", query.host.substr(0, query.host.find('.'))},
+            {"address", query.address},
+            {"container", query.container}};
 }
 
-bool Locator::better(const Found& a, const Found& b) const {
-    const bool matches_a = matches_user(a.cache.principal());
-    const bool matches_b = matches_user(b.cache.principal());
-    if (matches_a != matches_b) return matches_a;
-    const bool ticket_a = a.cache.service_ticket() != nullptr;
-    const bool ticket_b = b.cache.service_ticket() != nullptr;
-    if (candidates_[a.entry].source != candidates_[b.entry].source) return a.entry < b.entry;
-    if (ticket_a != ticket_b) return ticket_a;
-    return a.cache.latest_end() > b.cache.latest_end();
-}
-
-void Locator::examine(const std::string& source, const std::string& full_name, Ccache ccache) {
-    auto examined = ExaminedCcache::read(context_, std::move(ccache), query_.host);
-    Candidate candidate{source, full_name, Verdict::no_ticket, {}, 0, {}};
-    if (!examined) {
-        candidate.verdict = verdict_of(examined.error().code);
-        if (candidate.verdict != Verdict::absent) candidate.detail = examined.error().what;
-        candidates_.push_back(std::move(candidate));
-        return;
-    }
-    candidate.principal = examined->principal_name();
-    candidate.expires = examined->latest_end();
-    const bool usable = examined->usable();
-    if (examined->only_expired())
-        candidate.verdict = Verdict::expired;
-    else if (must_match_user() && !matches_user(examined->principal()))
-        candidate.verdict = Verdict::wrong_principal;
-    else if (usable)
-        candidate.verdict = Verdict::good;
-    candidates_.push_back(std::move(candidate));
-    if (candidates_.back().verdict == Verdict::good)
-        found_.push_back({std::move(*examined), candidates_.size() - 1});
-}
-
-void Locator::gather_collection(const std::string& source, const CcacheName& name) {
-    // libkrb5 lists the collection to which the default name belongs.
-    krb5_cccol_cursor cursor = nullptr;
-    if (krb5_cc_set_default_name(context_, name.full().c_str()) != 0 ||
-        krb5_cccol_cursor_new(context_, &cursor) != 0) {
-        candidates_.push_back(
-            {source, name.full(), Verdict::failed, {}, 0, "the collection cannot be listed"});
-        return;
-    }
-    std::size_t count = 0;
-    krb5_ccache raw = nullptr;
-    while (count < kCachesMost && krb5_cccol_cursor_next(context_, cursor, &raw) == 0 && raw != nullptr) {
-        auto ccache = adopt<Ccache>(context_, raw);
-        if (name.type != krb5_cc_get_type(context_, raw)) continue;
-        ++count;
-        char* full = nullptr;
-        if (krb5_cc_get_full_name(context_, raw, &full) != 0) continue;
-        const std::string full_name(full);
-        krb5_free_string(context_, full);
-        if (const auto objection = object_to(CcacheName::split(full_name), query_.inside_uid))
-            candidates_.push_back({source, full_name, objection->verdict, {}, 0, objection->detail});
-        else
-            examine(source, full_name, std::move(ccache));
-    }
-    krb5_cccol_cursor_free(context_, &cursor);
-    if (count == 0)
-        candidates_.push_back({source, name.full(), Verdict::absent, {}, 0, "the collection is empty"});
-}
-
-void Locator::gather(const std::string& source, const CcacheName& name) {
-    if (const auto objection = object_to(name, query_.inside_uid)) {
-        candidates_.push_back({source, name.full(), objection->verdict, {}, 0, objection->detail});
-        return;
-    }
-    const bool one_of_a_directory = name.type == "DIR" && name.residual.starts_with(':');
-    if (name.type != "FILE" && !one_of_a_directory) return gather_collection(source, name);
-    krb5_ccache raw = nullptr;
-    if (krb5_cc_resolve(context_, name.full().c_str(), &raw) != 0) {
-        candidates_.push_back({source, name.full(), Verdict::malformed, {}, 0, "libkrb5 knows no such name"});
-        return;
-    }
-    examine(source, name.full(), adopt<Ccache>(context_, raw));
-}
+Locator::Locator(krb5_context context, const CredentialQuery& query, Trace& trace,
+                 std::function<void(const Trace&)> before_a_wait)
+    : context_(context),
+      query_(query),
+      trace_(trace),
+      before_a_wait_(std::move(before_a_wait)),
+      variables_(all_variables(context, query)),
+      services_(service_names(query, variables_)),
+      collector_(context, query, services_.empty() ? std::vector{query.host} : services_) {}
 
 void Locator::announce_wait() const {
     if (!before_a_wait_) return;
     Trace so_far;
-    for (const auto& candidate : candidates_) so_far.add(candidate);
+    for (const auto& candidate : collector_.candidates()) so_far.add(candidate);
     before_a_wait_(so_far);
 }
 
-void Locator::gather_keytab() {
-    if (query_.host_keytab.empty()) return;
-    announce_wait();
-    auto made = credentials_from_keytab(context_, query_.host_keytab, query_.user);
-    Candidate candidate{"keytab of the host", {}, Verdict::good, {}, 0, {}};
-    if (!made) {
-        candidate.verdict = verdict_of(made.error().code);
-        candidate.detail = made.error().what;
-        candidates_.push_back(std::move(candidate));
-        return;
-    }
-    examine("keytab of the host", "MEMORY", std::move(*made));
+void Locator::gather_environment() {
+    const auto& environment = query_.environment;
+    if (environment.ccache)
+        collector_.gather("KRB5CCNAME", CcacheName::split(*environment.ccache));
+    else if (!environment.note.empty())
+        collector_.note({"KRB5CCNAME", {}, Verdict::not_considered, {}, 0, environment.note});
 }
 
-Result<Creds> Locator::ask_kdc(const ExaminedCcache& cache, const std::string& host) {
-    auto server = service_principal(context_, host);
+void Locator::gather_files(const char* source, const std::vector<std::string>& paths) {
+    for (const auto& path : paths) collector_.gather(source, {"FILE", path});
+}
+
+void Locator::gather_patterns() {
+    const std::string source = "ccache of rule " + query_.settings.rule;
+    for (const auto& pattern : query_.settings.ccaches) {
+        auto expanded = expand(pattern, variables_);
+        if (!expanded) {
+            collector_.note({source, pattern, Verdict::not_considered, {}, 0, expanded.error().what});
+            continue;
+        }
+        const auto name = CcacheName::split(*expanded);
+        const auto slash = name.residual.rfind('/');
+        const bool glob = name.type == "FILE" && slash != std::string::npos &&
+                          name.residual.find_first_of("*?[", slash) != std::string::npos;
+        if (!glob) {
+            collector_.gather(source, name);
+            continue;
+        }
+        const auto files = files_matching(name.residual.substr(0, slash), name.residual.substr(slash + 1));
+        if (files.empty()) collector_.note({source, name.full(), Verdict::absent, {}, 0, "nothing matches"});
+        gather_files(source.c_str(), files);
+    }
+}
+
+void Locator::gather(Source source) {
+    const std::string uid = std::to_string(query_.inside_uid);
+    switch (source) {
+        case Source::environment:
+            return gather_environment();
+        case Source::session:
+            if (!query_.session_ccache.empty())
+                collector_.gather("ccache of the session", CcacheName::split(query_.session_ccache));
+            return;
+        case Source::rule:
+            return gather_patterns();
+        case Source::fallback:
+            if (const char* name = krb5_cc_default_name(context_))
+                collector_.gather("default ccache", CcacheName::split(name));
+            return;
+        case Source::tmp:
+            collector_.gather("/tmp", {"FILE", "/tmp/krb5cc_" + uid});
+            return gather_files("/tmp", files_matching("/tmp", "krb5cc_" + uid + "_*"));
+        case Source::run_user: {
+            const std::string directory = "/run/user/" + uid;
+            for (const auto& path : files_matching(directory, "krb5cc*")) {
+                // A folder of that name is a collection.
+                const auto objection = object_to({"DIR", path}, query_.inside_uid);
+                collector_.gather("/run/user", {objection ? "FILE" : "DIR", path});
+            }
+            return;
+        }
+        case Source::csi:
+            return gather_files("CSI driver", files_owned_in(kCsiDirectory, query_.inside_uid));
+        case Source::host_ccache:
+            for (const auto& [path, memory, problem] : query_.host_ccaches) {
+                krb5_ccache raw = nullptr;
+                if (memory.empty() || krb5_cc_resolve(context_, memory.c_str(), &raw) != 0)
+                    collector_.note({"ccache of the host", path, Verdict::failed, {}, 0, problem});
+                else
+                    collector_.examine("ccache of the host", path, adopt<Ccache>(context_, raw));
+            }
+            return;
+        case Source::keytab:
+        case Source::gssproxy:
+            return;
+    }
+}
+
+Result<Creds> Locator::ask(const ExaminedCcache& cache, const std::string& name, krb5_flags options) {
+    auto server = service_principal(context_, name);
     if (!server) return nsutil::propagate(server);
-    announce_wait();
     krb5_creds wanted = {};
     wanted.client = const_cast<krb5_principal>(cache.principal());
     wanted.server = server->get();
     krb5_creds* got = nullptr;
-    if (const auto error = krb5_get_credentials(context_, 0, cache.ccache(), &wanted, &got))
-        return fail_krb5(context_, error, "ticket for cifs/" + host);
+    if (const auto error = krb5_get_credentials(context_, options, cache.ccache(), &wanted, &got)) {
+        const bool whole = name.find('/') != std::string::npos;
+        return fail_krb5(context_, error, "ticket for " + (whole ? name : "cifs/" + name));
+    }
     return adopt<Creds>(context_, got);
 }
 
-Result<LocatedTicket> Locator::use(Found& found) {
+Result<Creds> Locator::ask_for_any(const ExaminedCcache& cache) {
+    auto names = services_;
+    if (names.empty()) {
+        names.push_back(query_.host);
+        if (is_unqualified(query_.host)) {
+            if (auto name = canonical_name(query_.host)) names.push_back(std::move(*name));
+            const auto domain = in_domain_of(query_.host, text_of(cache.principal()->realm));
+            if (std::ranges::find(names, domain) == names.end()) names.push_back(domain);
+        }
+    }
+    // A ticket that is there already is better than a question, whatever its name.
+    if (names.size() > 1)
+        for (const auto& name : names)
+            if (auto ticket = ask(cache, name, KRB5_GC_CACHED)) return ticket;
+    announce_wait();
+    auto ticket = ask(cache, names.front(), 0);
+    for (std::size_t at = 1; at < names.size() && !ticket && is_unknown_service(ticket.error()); ++at)
+        ticket = ask(cache, names[at], 0);
+    if (!ticket && query_.trust_dns && is_unknown_service(ticket.error())) {
+        auto other = reverse_name(query_.address);
+        if (other && std::ranges::find(names, *other) == names.end()) ticket = ask(cache, *other, 0);
+    }
+    return ticket;
+}
+
+Result<LocatedTicket> Locator::use(FoundCcache& found) {
     LocatedTicket located;
     located.client = found.cache.principal_name();
     located.ticket = found.cache.take_service_ticket();
     if (located.ticket == nullptr) {
-        auto ticket = ask_kdc(found.cache, query_.host);
-        if (!ticket && query_.trust_dns && ticket.error().code == EKEYREJECTED) {
-            auto other = reverse_name(query_.address);
-            if (other && *other != query_.host) ticket = ask_kdc(found.cache, *other);
-        }
+        auto ticket = ask_for_any(found.cache);
         if (!ticket) return nsutil::propagate(ticket);
         located.ticket = std::move(*ticket);
     }
@@ -185,30 +226,160 @@ Result<LocatedTicket> Locator::use(Found& found) {
     return located;
 }
 
-Result<LocatedTicket> Locator::try_found() {
-    std::ranges::stable_sort(found_, [this](const Found& a, const Found& b) { return better(a, b); });
-    std::optional<Result<LocatedTicket>> last;
-    for (auto& found : found_) {
-        last = use(found);
-        auto& candidate = candidates_[found.entry];
-        if (*last) {
+Locator::Served Locator::try_found() {
+    auto& found = collector_.ranked();
+    std::string unreachable_for;
+    Served served;
+    for (auto& one : found) {
+        // The KDC will not answer for the next cache either, and what is left of the time is short; only a
+        // ticket of the same user that is there already is worth a look.
+        if (!unreachable_for.empty() &&
+            (one.cache.service_ticket() == nullptr || one.cache.principal_name() != unreachable_for))
+            continue;
+        auto located = use(one);
+        auto& candidate = collector_.candidates()[one.entry];
+        if (located) {
             candidate.verdict = Verdict::used;
-            return std::move(*last);
+            served = std::move(*located);
+            break;
         }
-        candidate.verdict = verdict_of(last->error().code);
-        candidate.detail = last->error().what;
-        // The realm's KDC will not answer the next cache either; what is left of the time is short.
-        if (last->error().code == EHOSTUNREACH) break;
+        candidate.verdict = verdict_of(located.error().code);
+        candidate.detail = located.error().what;
+        if (located.error().code == EHOSTUNREACH) unreachable_for = one.cache.principal_name();
     }
-    found_.clear();
-    return nsutil::fail(ENOKEY, "no cache served");
+    if (!served) found.clear();
+    return served;
+}
+
+Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
+    const auto trusted = plan.name.starts_with("MEMORY:");
+    if (!trusted) {
+        const auto name = CcacheName::split(plan.name);
+        auto objection = object_to(name, query_.inside_uid);
+        if (!objection && name.type != "FILE")
+            objection = Objection{Verdict::unsupported, "only a file can be a keytab here"};
+        if (objection) {
+            // A machine's keytab that is root's alone is no reason why a user gets no ticket.
+            if (plan.source.starts_with("default") && objection->verdict == Verdict::unreadable)
+                objection = Objection{Verdict::not_considered, "only others may read it"};
+            collector_.note({plan.source, plan.name, objection->verdict, {}, 0, objection->detail});
+            return std::nullopt;
+        }
+    }
+    announce_wait();
+    auto made = credentials_from_keytab(context_, plan);
+    if (!made) {
+        collector_.note({plan.source,
+                         trusted ? std::string() : plan.name,
+                         verdict_of(made.error().code),
+                         {},
+                         0,
+                         made.error().what});
+        return std::nullopt;
+    }
+    collector_.examine(plan.source, trusted ? "MEMORY" : plan.name, std::move(*made));
+    auto& found = collector_.ranked();
+    const auto* ccache = found.empty() ? nullptr : found.front().cache.ccache();
+    auto served = try_found();
+    if (served && trusted && query_.settings.keep_tickets && ccache != nullptr)
+        served->kept = pack_tickets(context_, const_cast<krb5_ccache>(ccache));
+    return served;
+}
+
+Locator::Served Locator::from_keytabs() {
+    const auto& settings = query_.settings;
+    const auto user = collector_.wanted_user();
+    std::string principal;
+    if (!settings.principal.empty())
+        if (auto expanded = expand(settings.principal, variables_)) principal = std::move(*expanded);
+    if (!query_.kept.empty()) {
+        if (auto kept = unpack_tickets(context_, query_.kept)) {
+            collector_.examine("kept tickets", "MEMORY", std::move(*kept));
+            if (auto served = try_found()) return served;
+        } else {
+            collector_.note({"kept tickets", {}, Verdict::malformed, {}, 0, kept.error().what});
+        }
+    }
+    if (!query_.rule_keytab.empty())
+        if (auto served = from_keytab({"keytab of rule " + settings.rule, query_.rule_keytab, user, principal,
+                                       settings.keytab_first_entry}))
+            return served;
+    if (!query_.host_keytab.empty())
+        if (auto served = from_keytab({"keytab of the host", query_.host_keytab, user, principal,
+                                       settings.keytab_first_entry || user.empty()}))
+            return served;
+
+    // Those of the namespace. A client keytab is made for its first entry (as libkrb5 has it); a server's
+    // is the machine's identity, which nobody gets without being named.
+    const auto with_type = [](const std::string& name) { return CcacheName::split(name).full(); };
+    const bool first = !collector_.must_match_user();
+    if (query_.environment.client_keytab)
+        if (auto served = from_keytab(
+                {"KRB5_CLIENT_KTNAME", with_type(*query_.environment.client_keytab), user, principal, first}))
+            return served;
+    constexpr int kNameMost = 4096;
+    std::array<char, kNameMost> name = {};
+    krb5_keytab raw = nullptr;
+    if (krb5_kt_client_default(context_, &raw) == 0) {
+        const auto keytab = adopt<Keytab>(context_, raw);
+        if (krb5_kt_get_name(context_, raw, name.data(), name.size()) == 0)
+            if (auto served =
+                    from_keytab({"default client keytab", with_type(name.data()), user, principal, first}))
+                return served;
+    }
+    if (query_.environment.keytab)
+        if (auto served = from_keytab({"KRB5_KTNAME", with_type(*query_.environment.keytab), user, principal,
+                                       settings.keytab_first_entry}))
+            return served;
+    if (krb5_kt_default_name(context_, name.data(), static_cast<int>(name.size())) == 0)
+        return from_keytab(
+            {"default keytab", with_type(name.data()), user, principal, settings.keytab_first_entry});
+    return std::nullopt;
+}
+
+Locator::Served Locator::from_gssproxy() {
+    if (!gssproxy_is_loaded()) return std::nullopt;
+    announce_wait();
+    Candidate candidate{"gssproxy", {}, Verdict::used, {}, 0, {}};
+    const auto name = services_.empty() ? query_.host : services_.front();
+    const auto slash = name.find('/');
+    auto token = token_from_gssproxy(
+        slash == std::string::npos ? "cifs@" + name : name.substr(0, slash) + "@" + name.substr(slash + 1));
+    Served served;
+    if (!token) {
+        candidate.verdict = verdict_of(token.error().code);
+        candidate.detail = token.error().what;
+    } else {
+        candidate.principal = token->client;
+        candidate.expires = token->expires;
+        if (collector_.must_match_user() && token->client != collector_.wanted_user()) {
+            candidate.verdict = Verdict::wrong_principal;
+        } else {
+            served.emplace();
+            served->client = token->client;
+            served->server = token->server;
+            served->token = std::move(*token);
+        }
+    }
+    collector_.note(std::move(candidate));
+    return served;
+}
+
+void Locator::finish_trace() {
+    auto& candidates = collector_.candidates();
+    // The one that was used is never among those that a long trace leaves out.
+    const auto used = std::ranges::find(candidates, Verdict::used, &Candidate::verdict);
+    const auto last = candidates.begin() +
+                      static_cast<std::ptrdiff_t>(std::min(candidates.size(), Trace::kCandidatesMost) - 1);
+    if (used != candidates.end() && used > last) std::iter_swap(used, last);
+    for (auto& candidate : candidates) trace_.add(std::move(candidate));
 }
 
 std::unexpected<Error> Locator::nothing_served() const {
     int code = ENOKEY;
     std::string why = "no credentials found";
     std::size_t best = 0;
-    for (const auto& candidate : candidates_)
+    for (const auto& candidate : collector_.candidates())
         for (std::size_t at = 0; at < kCodes.size(); ++at)
             if (candidate.verdict == kCodes[at].first && at > best) {
                 best = at;
@@ -220,25 +391,31 @@ std::unexpected<Error> Locator::nothing_served() const {
     return nsutil::fail(code, why);
 }
 
-Result<LocatedTicket> Locator::find() {
-    if (query_.environment_ccache)
-        gather("KRB5CCNAME", CcacheName::split(*query_.environment_ccache));
-    else if (!query_.environment_note.empty())
-        candidates_.push_back({"KRB5CCNAME", {}, Verdict::not_considered, {}, 0, query_.environment_note});
-
-    // What the requester itself names comes first; only a cache for somebody else makes us look further.
-    const bool settled = !found_.empty() && matches_user(found_.front().cache.principal());
-    if (!settled)
-        if (const char* name = krb5_cc_default_name(context_))
-            gather("default ccache", CcacheName::split(name));
-    auto ticket = try_found();
-    if (!ticket && !query_.host_keytab.empty()) {
-        gather_keytab();
-        ticket = try_found();
+Locator::Served Locator::search() {
+    std::size_t order = 0;
+    for (const auto source : query_.settings.sources) {
+        collector_.begin_source(order++);
+        const bool last_resort = source == Source::keytab || source == Source::gssproxy;
+        // What the requester itself names comes first; only a cache for somebody else makes us look further.
+        if (last_resort || collector_.settled())
+            if (auto served = try_found()) return served;
+        if (source == Source::keytab) {
+            if (auto served = from_keytabs()) return served;
+        } else if (source == Source::gssproxy) {
+            if (auto served = from_gssproxy()) return served;
+        } else {
+            gather(source);
+        }
     }
-    for (const auto& candidate : candidates_) trace_.add(candidate);
-    if (ticket) return ticket;
-    return nothing_served();
+    return try_found();
+}
+
+Result<LocatedTicket> Locator::find() {
+    auto served = search();
+    auto nothing = served ? std::unexpected(Error{}) : nothing_served();
+    if (!collector_.candidates().empty()) finish_trace();
+    if (served) return std::move(*served);
+    return nothing;
 }
 
 }  // namespace nsupcall

@@ -4,80 +4,74 @@
 
 #include <krb5.h>
 
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "credentials/ccache_guard.hpp"
-#include "credentials/examined_ccache.hpp"
+#include "credentials/ccache_collector.hpp"
+#include "credentials/credential_query.hpp"
+#include "credentials/gss_proxy.hpp"
+#include "credentials/keytab_source.hpp"
 #include "nsutil/result.hpp"
+#include "rules/expand.hpp"
 #include "trace/trace.hpp"
 
 namespace nsupcall {
 
-/// What the locator has to go by. Everything is as seen inside the namespaces.
-struct CredentialQuery {
-    std::string host;     ///< server name, lower case
-    std::string address;  ///< textual address of the server, for trust_dns
-    std::string user;  ///< username= of the mount: a bare name is a preference (mounts by root send "root"),
-                       ///< one with a realm is a condition; empty for none
-    std::uint32_t inside_uid = 0;
-    std::optional<std::string> environment_ccache;  ///< KRB5CCNAME of the requester, where it counts
-    std::string environment_note;                   ///< why KRB5CCNAME was not considered; empty where it was
-    std::string host_keytab;  ///< a MEMORY keytab filled from a host's file; empty for none
-    bool trust_dns = false;   ///< try the address' reverse name where the KDC does not know `host`
-};
-
-/// A ticket for the service, ready to make a token of.
+/// A ticket for the service, ready to make a token of, or a token that somebody else made.
 struct LocatedTicket {
-    Creds ticket;
-    std::string client;  ///< "name@REALM"
-    std::string server;  ///< "cifs/host@REALM"
+    Creds ticket;  ///< null where `token` is there
+    std::optional<GssToken> token;
+    std::string client;        ///< "name@REALM"
+    std::string server;        ///< "cifs/host@REALM"
+    nsutil::SecretBytes kept;  ///< what the next upcall may be given, see kept_tickets.hpp
 };
 
-/// Goes through the candidates in order: the requester's KRB5CCNAME, the namespace's default ccache, the
-/// host's keytab. A cache is preferred whose principal the request names, then one that holds a service
-/// ticket, then one with a TGT, then the one that lasts longest.
+/// Goes through the sources in the order of the settings. Caches are gathered until one is found that is for
+/// whom the request names; then the best is used (see CcacheCollector::ranked()). Keytabs and gssproxy come
+/// into play when no cache served.
 class Locator {
   public:
-    static constexpr std::size_t kCachesMost = 256;  ///< of one collection
-
     /// @param context       a libkrb5 context of the namespace
     /// @param before_a_wait called before the KDC is asked, with the trace as it stands
     Locator(krb5_context context, const CredentialQuery& query, Trace& trace,
-            std::function<void(const Trace&)> before_a_wait)
-        : context_(context), query_(query), trace_(trace), before_a_wait_(std::move(before_a_wait)) {}
+            std::function<void(const Trace&)> before_a_wait);
 
     /// @errors the errno of what stood in the way most: EKEYREJECTED, EHOSTUNREACH, EKEYEXPIRED, EACCES,
     ///         EINVAL, else ENOKEY
     [[nodiscard]] nsutil::Result<LocatedTicket> find();
 
   private:
-    struct Found {
-        ExaminedCcache cache;
-        std::size_t entry;  ///< index of its candidate
-    };
-    void gather(const std::string& source, const CcacheName& name);
-    void gather_collection(const std::string& source, const CcacheName& name);
-    void examine(const std::string& source, const std::string& full_name, Ccache ccache);
-    void gather_keytab();
+    using Served = std::optional<LocatedTicket>;
+
+    [[nodiscard]] Served search();
+    void gather(Source source);
+    void gather_environment();
+    void gather_patterns();
+    void gather_files(const char* source, const std::vector<std::string>& paths);
+    [[nodiscard]] Served from_keytabs();
+    [[nodiscard]] Served from_keytab(const KeytabPlan& plan);
+    [[nodiscard]] Served from_gssproxy();
+    [[nodiscard]] Served try_found();
+    [[nodiscard]] nsutil::Result<LocatedTicket> use(FoundCcache& found);
+    [[nodiscard]] nsutil::Result<Creds> ask(const ExaminedCcache& cache, const std::string& name,
+                                            krb5_flags options);
+    [[nodiscard]] nsutil::Result<Creds> ask_for_any(const ExaminedCcache& cache);
     void announce_wait() const;
-    [[nodiscard]] nsutil::Result<LocatedTicket> use(Found& found);
-    [[nodiscard]] nsutil::Result<Creds> ask_kdc(const ExaminedCcache& cache, const std::string& host);
-    [[nodiscard]] bool matches_user(krb5_const_principal principal) const;
-    [[nodiscard]] bool must_match_user() const { return query_.user.find('@') != std::string::npos; }
-    [[nodiscard]] bool better(const Found& a, const Found& b) const;
-    [[nodiscard]] nsutil::Result<LocatedTicket> try_found();
+    void finish_trace();
     [[nodiscard]] std::unexpected<nsutil::Error> nothing_served() const;
 
     krb5_context context_;
     const CredentialQuery& query_;
     Trace& trace_;
     std::function<void(const Trace&)> before_a_wait_;
-    std::vector<Candidate> candidates_;
-    std::vector<Found> found_;
+    Variables variables_;
+    std::vector<std::string> services_;  ///< of the rule; empty: the host's own names
+    CcacheCollector collector_;
 };
+
+/// Values for %{...} in a rule's patterns, but for %{realm}. Those that come from the mount are not trusted.
+[[nodiscard]] Variables pattern_variables(const CredentialQuery& query);
 
 }  // namespace nsupcall

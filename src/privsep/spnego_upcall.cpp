@@ -6,6 +6,7 @@
 
 #include "credentials/host_profile.hpp"
 #include "credentials/keytab_source.hpp"
+#include "credentials/service_name.hpp"
 #include "nsutil/child.hpp"
 #include "privsep/place.hpp"
 #include "privsep/sealed_job.hpp"
@@ -47,12 +48,13 @@ class Attempt {
             profile_ = std::move(*profile);
         }
         if (!options_.keytab.empty()) {
-            auto keytab = load_host_keytab(options_.keytab);
+            constexpr const char* kMemory = "MEMORY:nsupcall-host-keytab";
+            auto loaded = load_host_keytab(options_.keytab, kMemory);
             // Only a last resort: caches are looked for all the same.
-            if (keytab)
-                keytab_ = *keytab;
+            if (loaded)
+                keytab_ = kMemory;
             else
-                keytab_problem_ = keytab.error().text();
+                keytab_problem_ = loaded.error().text();
         }
         return {};
     }
@@ -68,20 +70,24 @@ class Attempt {
         task.host_gid = runs_as ? requester_.status.gids.real : kNoGroup;
         if (runs_as) task.host_groups = requester_.status.groups;
         if (!options_.probe_environment)
-            task.environment_note = "switched off";
+            task.query.environment.note = "switched off";
         else if (!place.of_requester)
-            task.environment_note = "it names a place in other namespaces";
+            task.query.environment.note = "it names a place in other namespaces";
         else if (!runs_as && !requester_.is_host_root())
-            task.environment_note = "the requester is uid " + std::to_string(requester_.status.uids.real);
+            task.query.environment.note =
+                "the requester is uid " + std::to_string(requester_.status.uids.real);
         else
             task.environ_dir = requester_.task.dir();
-        task.host = request_.host;
-        task.address = request_.address;
-        task.user = request_.user;
+        task.query.host = lower_case(request_.host);
+        task.query.address = request_.address;
+        task.query.user = request_.user;
+        task.query.inside_uid = *inside_uid;
+        task.query.host_uid = creduid_;
+        task.query.session_ccache = place.ccache;
+        task.query.host_keytab = keytab_;
+        task.query.trust_dns = options_.trust_dns;
         task.security = request_.security;
-        task.trust_dns = options_.trust_dns;
         task.profile = profile_.get();
-        task.host_keytab = keytab_;
         auto reply = run(task, deadline_);
         if (reply.code != 0 && !keytab_problem_.empty())
             reply.trace.add({"keytab of the host", options_.keytab, Verdict::failed, {}, 0, keytab_problem_});

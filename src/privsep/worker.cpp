@@ -5,9 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "credentials/gss_proxy.hpp"
 #include "credentials/locator.hpp"
 #include "credentials/service_name.hpp"
+#include "credentials/well_known_places.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "nsutil/child.hpp"
 #include "nsutil/proc_text.hpp"
@@ -23,23 +28,48 @@ namespace {
 
 using nsutil::Result;
 
-/// KRB5CCNAME of the requester. Reads its memory, which may block for as long as it likes: only the worker
-/// does that, whose end the broker does not wait for.
-std::optional<std::string> read_environment_ccache(const WorkerTask& task, std::string& note) {
-    if (task.environ_dir < 0) return std::nullopt;
-    const auto text = nsutil::read_file_at(task.environ_dir, "environ", nsutil::kEnvironLimit);
+/// What the requester's environment says. Reads its memory, which may block for as long as it likes: only
+/// the worker does that, whose end the broker does not wait for.
+void read_environment(int environ_dir, RequesterEnvironment& environment) {
+    if (environ_dir < 0) return;
+    const auto text = nsutil::read_file_at(environ_dir, "environ", nsutil::kEnvironLimit);
     if (!text) {
-        note = "the environment cannot be read: " + text.error().text();
-        return std::nullopt;
+        environment.note = "the environment cannot be read: " + text.error().text();
+        return;
     }
-    const auto value = nsutil::find_in_environ(*text, "KRB5CCNAME");
-    if (!value || value->empty()) return std::nullopt;
-    constexpr std::size_t kNameMost = 4096;
-    if (value->size() > kNameMost) {
-        note = "longer than a path can be";
+    const auto find = [&](const char* name) -> std::optional<std::string> {
+        const auto value = nsutil::find_in_environ(*text, name);
+        if (!value || value->empty()) return std::nullopt;
+        constexpr std::size_t kNameMost = 4096;
+        if (value->size() <= kNameMost) return std::string(*value);
+        environment.note = std::string(name) + " is longer than a path can be";
         return std::nullopt;
+    };
+    environment.ccache = find("KRB5CCNAME");
+    environment.client_keytab = find("KRB5_CLIENT_KTNAME");
+    environment.keytab = find("KRB5_KTNAME");
+    const auto proxy = find("GSS_USE_PROXY");
+    environment.wants_gssproxy = proxy && (*proxy == "1" || lower_case(*proxy) == "yes");
+}
+
+/// Where a ccache may be written: the usual places, and those that were named.
+std::vector<std::string> write_directories(const CredentialQuery& query) {
+    std::vector<std::string> directories = {"/tmp", "/run/user/" + std::to_string(query.inside_uid)};
+    const auto add = [&](const std::string& name) {
+        auto directory = CcacheName::split(name).directory();
+        if (!directory.empty() && std::ranges::find(directories, directory) == directories.end())
+            directories.push_back(std::move(directory));
+    };
+    if (query.environment.ccache) add(*query.environment.ccache);
+    if (!query.session_ccache.empty()) add(query.session_ccache);
+    if (query.settings.allows(Source::csi)) directories.emplace_back(kCsiDirectory);
+    directories.emplace_back("/dev/shm");
+    if (!query.settings.ccaches.empty()) {
+        const auto variables = pattern_variables(query);
+        for (const auto& pattern : query.settings.ccaches)
+            if (const auto name = expand(pattern, variables)) add(*name);
     }
-    return std::string(*value);
+    return directories;
 }
 
 Result<Krb5Context> open_krb5(const WorkerTask& task) {
@@ -52,19 +82,9 @@ Result<Krb5Context> open_krb5(const WorkerTask& task) {
     return Krb5Context(raw);
 }
 
-Result<void> make_token(const WorkerTask& task, const std::optional<std::string>& environment_ccache,
-                        Reply& reply) {
+Result<void> make_token(const WorkerTask& task, const CredentialQuery& query, Reply& reply) {
     auto krb5 = open_krb5(task);
     if (!krb5) return nsutil::propagate(krb5);
-    CredentialQuery query;
-    query.host = lower_case(task.host);
-    query.address = task.address;
-    query.user = task.user;
-    query.inside_uid = task.inside_uid;
-    query.environment_ccache = environment_ccache;
-    query.environment_note = task.environment_note;
-    query.host_keytab = task.host_keytab;
-    query.trust_dns = task.trust_dns;
     Locator locator(krb5->get(), query, reply.trace, [&](const Trace& so_far) {
         Reply waiting;
         waiting.code = ETIMEDOUT;
@@ -74,13 +94,19 @@ Result<void> make_token(const WorkerTask& task, const std::optional<std::string>
     });
     auto located = locator.find();
     if (!located) return nsutil::propagate(located);
-    auto ap_req = make_ap_req(krb5->get(), *located->ticket);
-    if (!ap_req) return nsutil::propagate(ap_req);
-    reply.token = wrap_in_neg_token_init(ap_req->message, task.security);
-    reply.session_key = std::move(ap_req->session_key);
+    if (located->token) {
+        reply.token = wrap_in_neg_token_init(located->token->ap_req, task.security);
+        reply.session_key = std::move(located->token->session_key);
+        reply.expires = located->token->expires;
+    } else {
+        auto ap_req = make_ap_req(krb5->get(), *located->ticket);
+        if (!ap_req) return nsutil::propagate(ap_req);
+        reply.token = wrap_in_neg_token_init(ap_req->message, task.security);
+        reply.session_key = std::move(ap_req->session_key);
+        reply.expires = static_cast<std::uint32_t>(located->ticket->times.endtime);
+    }
     reply.client = std::move(located->client);
     reply.server = std::move(located->server);
-    reply.expires = static_cast<std::uint32_t>(located->ticket->times.endtime);
     // The process ends here: tearing the context down would only cost time.
     (void)krb5->release();
     return {};
@@ -93,14 +119,17 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
     reply.code = ETIMEDOUT;
     reply.message = "the worker did not finish in time";
     EmergencyReply::remember(reply);
-    std::string note = task.environment_note;
-    const auto environment_ccache = read_environment_ccache(task, note);
-
-    std::string ccache_directory;
-    if (environment_ccache) ccache_directory = CcacheName::split(*environment_ccache).directory();
-    const std::string run_directory = "/run/user/" + std::to_string(task.inside_uid);
-    std::vector<const char*> write_directories = {"/tmp", run_directory.c_str()};
-    if (!ccache_directory.empty()) write_directories.push_back(ccache_directory.c_str());
+    CredentialQuery query = task.query;
+    read_environment(task.environ_dir, query.environment);
+    const auto gssproxy = query.settings.gssproxy;
+    if (gssproxy == GssProxyChoice::always ||
+        (gssproxy == GssProxyChoice::on_request && query.environment.wants_gssproxy)) {
+        if (const auto loaded = load_gssproxy(); !loaded)
+            reply.trace.add({"gssproxy", {}, Verdict::not_considered, {}, 0, loaded.error().what});
+    }
+    const auto directories = write_directories(query);
+    std::vector<const char*> directory_names;
+    for (const auto& directory : directories) directory_names.push_back(directory.c_str());
     const BoundaryPlan plan = {.namespaces = task.namespaces,
                                .host_uid = task.host_uid,
                                .inside_uid = task.inside_uid,
@@ -108,7 +137,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
                                .host_groups = task.host_groups,
                                .parent = broker,
                                .reply_fd = reply_fd,
-                               .write_directories = write_directories,
+                               .write_directories = directory_names,
                                .cpu_seconds = static_cast<unsigned>(deadline.remaining_ms() / 1000) + 1};
     const char* step = nullptr;
     int error = EmergencyReply::arm(reply_fd, deadline);
@@ -118,15 +147,15 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
         step = failure->step;
         error = failure->error;
     }
+    auto trace = std::move(reply.trace);
     reply = {};
+    reply.trace = std::move(trace);
     if (step != nullptr) {
         // Half-way across: say so in plain words and end; nothing else may run here.
         reply.code = error == EINVAL ? EACCES : error;
         reply.message = std::string("boundary: ") + step + ": " + ::strerror(error);
     } else {
-        WorkerTask inside = task;
-        inside.environment_note = note;
-        const auto made = make_token(inside, environment_ccache, reply);
+        const auto made = make_token(task, query, reply);
         if (!made) {
             set_failure(reply, made.error());
             reply.token.clear();

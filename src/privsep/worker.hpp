@@ -5,10 +5,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
+#include "credentials/credential_query.hpp"
 #include "credentials/host_profile.hpp"
 #include "nsutil/deadline.hpp"
 #include "nsutil/namespaces.hpp"
@@ -22,13 +21,10 @@ struct WorkerTask {
     std::uint32_t host_uid = 0, inside_uid = 0;
     std::uint32_t host_gid = 0;
     std::vector<gid_t> host_groups = {};
-    int environ_dir = -1;  ///< the requester's /proc directory where its KRB5CCNAME counts, else -1
-    std::string environment_note = {};  ///< why it does not count
-    std::string host = {}, address = {}, user = {};
+    int environ_dir = -1;        ///< the requester's /proc directory where its environment counts, else -1
+    CredentialQuery query = {};  ///< `environment.note` says why it does not count
     Security security = Security::krb5;
-    bool trust_dns = false;
     const HostProfile* profile = nullptr;  ///< replaces the namespace's krb5.conf
-    std::string host_keytab = {};          ///< a MEMORY keytab of this process; empty for none
 };
 
 /// Runs in the child: reads the requester's environment, crosses the boundary, locates a credential, makes
