@@ -57,8 +57,10 @@ int close_range_or_each(unsigned first, unsigned last) {
 }  // namespace
 
 int close_all_but(std::span<const int> keep) {
-    unsigned next = 3;
+    constexpr int kLastStandard = 2;
+    unsigned next = kLastStandard + 1;
     for (const int fd : keep) {
+        if (fd <= kLastStandard) continue;
         if (const int error = close_range_or_each(next, static_cast<unsigned>(fd) - 1)) return error;
         next = static_cast<unsigned>(fd) + 1;
     }
