@@ -11,7 +11,8 @@ nsutil::Result<nsutil::SecretBytes> make_spnego_payload(std::span<const std::byt
         return nsutil::fail(EINVAL, "session key of " + std::to_string(session_key.size()) + " bytes");
     if (token.empty() || token.size() > kTokenLimit)
         return nsutil::fail(EINVAL, "token of " + std::to_string(token.size()) + " bytes");
-    constexpr std::uint32_t kVersion = 1, kFlags = 0;
+    // The kernel compares the version (CIFS_SPNEGO_UPCALL_VERSION) and refuses every other with EKEYREJECTED.
+    constexpr std::uint32_t kVersion = 2, kFlags = 0;
     const std::array<std::uint32_t, 4> header = {kVersion, kFlags,
                                                  static_cast<std::uint32_t>(session_key.size()),
                                                  static_cast<std::uint32_t>(token.size())};

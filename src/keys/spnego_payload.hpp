@@ -16,7 +16,7 @@ inline constexpr std::size_t kSessionKeyLimit = 64;
 /// Bytes of a token: the security buffer of an SMB2 session setup has a 16-bit length.
 inline constexpr std::size_t kTokenLimit = 65535;
 
-/// Lays out `struct cifs_spnego_msg`: version 1, flags 0, the two lengths (each an unsigned 32-bit
+/// Lays out `struct cifs_spnego_msg`: version 2, flags 0, the two lengths (each an unsigned 32-bit
 /// number in the machine's byte order), the session key, the token.
 /// @errors EINVAL a key or token that is empty or past its limit
 /// @source Linux fs/smb/client/cifs_spnego.h

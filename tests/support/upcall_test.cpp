@@ -106,7 +106,7 @@ AcceptedToken UpcallTest::expect_token(const KeyAnswer& answer, std::string_view
     const auto payload = parse_payload(answer.payload);
     EXPECT_TRUE(payload) << payload.error().text();
     if (!payload) return {};
-    EXPECT_EQ(1U, payload->version);
+    EXPECT_EQ(2U, payload->version);
     EXPECT_EQ(0U, payload->flags);
     const auto accepted = accept_token(payload->blob, realm_->service_keytab(), realm_->krb5_conf_path());
     EXPECT_TRUE(accepted) << accepted.error().text();

@@ -22,7 +22,7 @@ TEST(SpnegoPayload, Layout) {
     const Bytes key(16, std::byte{0x11}), token(300, std::byte{0x22});
     const auto payload = must(make_spnego_payload(key, token));
     ASSERT_EQ(4 * 4 + 16 + 300U, payload.size());
-    EXPECT_EQ(1U, word_at(payload, 0));
+    EXPECT_EQ(2U, word_at(payload, 0));
     EXPECT_EQ(0U, word_at(payload, 4));
     EXPECT_EQ(16U, word_at(payload, 8));
     EXPECT_EQ(300U, word_at(payload, 12));
