@@ -1,7 +1,6 @@
 /// @file
 /// cifs.upcall: run by request-key(8) to answer the kernel's CIFS client. See cifs.upcall(8).
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 
 #include "helpers/last_word.hpp"
 #include "helpers/options.hpp"
+#include "helpers/standard_descriptors.hpp"
 #include "helpers/upcall.hpp"
 #include "nsutil/deadline.hpp"
 
@@ -18,17 +18,9 @@ namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(15);
 
-/// Whoever starts us may have closed the standard descriptors; nothing of ours may land on their numbers.
-void open_standard_descriptors() {
-    int fd;
-    do fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO) (void)::close(fd);
-}
-
 int run(int argc, char** argv, nsupcall::KeySerial& key) {
     auto deadline = nsutil::Deadline::after(kDeadline);
-    open_standard_descriptors();
+    nsupcall::open_standard_descriptors();
     // Ignored signals are inherited: an ignored SIGCHLD would take the worker's status away.
     (void)std::signal(SIGCHLD, SIG_DFL);
     (void)std::signal(SIGPIPE, SIG_IGN);
@@ -42,7 +34,7 @@ int run(int argc, char** argv, nsupcall::KeySerial& key) {
         deadline = nsutil::Deadline::after(*options->deadline);
         nsupcall::arm_last_word(key, deadline);
     }
-    return nsupcall::answer_key(*options, deadline);
+    return nsupcall::answer(*options, deadline);
 }
 
 }  // namespace

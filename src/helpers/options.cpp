@@ -7,7 +7,17 @@
 namespace nsupcall {
 namespace {
 
-enum LongOnly : int { kKrb5 = 256, kThreadKeyring, kTestType, kDeadline };
+enum LongOnly : int {
+    kKrb5 = 256,
+    kThreadKeyring,
+    kTestType,
+    kDeadline,
+    kJson,
+    kSources,
+    kMapFile,
+    kLogon,
+    kLogonFile
+};
 
 constexpr const char* kShort = ":cdEe:hk:K:ltv";
 constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
@@ -23,6 +33,11 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"thread-keyring", required_argument, nullptr, kThreadKeyring},
                             {"test-type", required_argument, nullptr, kTestType},
                             {"deadline", required_argument, nullptr, kDeadline},
+                            {"json", no_argument, nullptr, kJson},
+                            {"sources", required_argument, nullptr, kSources},
+                            {"map-file", required_argument, nullptr, kMapFile},
+                            {"logon", no_argument, nullptr, kLogon},
+                            {"logon-file", required_argument, nullptr, kLogonFile},
                             {nullptr, 0, nullptr, 0}};
 
 std::optional<KeySerial> parse_serial(std::string_view text) {
@@ -36,6 +51,7 @@ std::optional<KeySerial> parse_serial(std::string_view text) {
 nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySerial& key) {
     using nsutil::fail;
     HelperOptions options;
+    bool own_files = false;  // --logon-file replaces the default places, however often it is given
     // request-key's rules put the key last.
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
 
@@ -86,8 +102,27 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 break;
             case kTestType:
                 options.test_type = ::optarg;
-                if (options.test_type != "cifs.spnego")
-                    return fail(EINVAL, "no such key type: " + options.test_type);
+                if (!serves(options.test_type)) return fail(EINVAL, "no such key type: " + options.test_type);
+                break;
+            case kJson:
+                options.json = true;
+                break;
+            case kSources: {
+                auto chain = IdmapOptions::parse_chain(::optarg);
+                if (!chain) return nsutil::propagate(chain);
+                options.idmap.chain = std::move(*chain);
+                break;
+            }
+            case kMapFile:
+                options.idmap.map_file = ::optarg;
+                break;
+            case kLogonFile:
+                if (!own_files) options.logon.files.clear();
+                own_files = true;
+                options.logon.files.emplace_back(::optarg);
+                [[fallthrough]];
+            case kLogon:
+                options.logon.enabled = true;
                 break;
             case kDeadline: {
                 constexpr unsigned kLeastMs = 100, kMostMs = 60'000;
@@ -103,28 +138,54 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 return fail(EINVAL, std::string("unknown option: ") + argv[::optind - 1]);
         }
     }
-    if (::optind != argc - 1)
-        return fail(EINVAL, ::optind == argc ? "no key id given" : "more than one argument");
-    const auto serial = parse_serial(argv[::optind]);
-    if (!serial || *serial == 0) return fail(EINVAL, std::string("bad key id: ") + argv[::optind]);
-    options.key = *serial;
+    constexpr int kBoth = 2;
+    const int words = argc - ::optind;
+    if (words == 0) return fail(EINVAL, "no key id given");
+    if (words > kBoth) return fail(EINVAL, "too many arguments");
+    options.argument = argv[argc - 1];
+    if (words == kBoth) {
+        const auto call = parse_call_type(argv[::optind]);
+        if (!call) return fail(EINVAL, std::string("no such call type: ") + argv[::optind]);
+        options.call = *call;
+    }
+    options.key = parse_serial(options.argument).value_or(0);
+    if (options.call == CallType::key && options.key == 0)
+        return fail(EINVAL, "bad key id: " + options.argument);
     return options;
 }
 
+bool HelperOptions::serves(std::string_view key_type) {
+    return key_type == "cifs.spnego" || key_type == "dns_resolver" || key_type == "cifs.resolver" ||
+           key_type == "logon" || key_type == "cifs.idmap";
+}
+
 const char* helper_usage() {
-    return "Usage: cifs.upcall [options] <keyid>\n"
-           "Answers the kernel's CIFS upcalls; run by request-key(8), not by hand.\n\n"
+    return "Usage: cifs.upcall [options] [<call_type>] <keyid>\n"
+           "       cifs.upcall [options] <call_type> <argument>\n"
+           "Answers the kernel's CIFS upcalls; run by request-key(8). With an argument in place of a\n"
+           "key id it prints the answer.\n\n"
+           "  key                        what the key's type asks for (the default)\n"
+           "  dfs                        addresses of a host name\n"
+           "  uid.krb5, gid.krb5         ids of the local user that a principal maps to\n"
+           "  uid.idmap, gid.idmap       SID of a user id, a group id\n"
+           "  uid.sids, gid.sids         user id, group id of a SID\n\n"
            "  -t, --trust-dns            try the server's reverse DNS name as well\n"
            "  -l, --legacy-uid           use uid= of the request in place of creduid=\n"
            "  -k, --krb5conf=FILE        use this krb5.conf of the host\n"
            "  -K, --keytab=FILE          use this keytab of the host where no ccache serves\n"
            "  -E, --no-env-probe         do not look at KRB5CCNAME of the requester\n"
-           "  -e, --expire=SECONDS       life of an answer about a host name (default 600)\n"
+           "  -e, --expire=SECONDS       life of an answer about a name or an id (default 600)\n"
            "  -c                         accepted and ignored\n"
            "      --krb5                 answer requests for Kerberos only\n"
            "      --thread-keyring=ID    request-key's %T: proof that the kernel asks\n"
-           "      --test-type=TYPE       treat a user key as one of TYPE (cifs.spnego); its origin is not\n"
-           "                             checked: for tests and benchmarks only\n"
+           "      --sources=NAME,...     where ids come from: map, unix, winbind, sssd, well-known,\n"
+           "                             builtin, container-map, container-winbind\n"
+           "      --map-file=FILE        the host's map file (default /etc/nsupcall.idmap)\n"
+           "      --logon                answer logon keys from the user's credentials file\n"
+           "      --logon-file=FILE      look for it here (%{uid} is the user); implies --logon\n"
+           "      --json                 print one line of JSON\n"
+           "      --test-type=TYPE       treat a user key as one of TYPE; its origin is not checked:\n"
+           "                             for tests and benchmarks only\n"
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
            "  -d, --debug                log more\n"
            "  -v, --version              print the version\n"

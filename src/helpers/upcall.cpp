@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "helpers/other_calls.hpp"
 #include "keys/spnego_payload.hpp"
 #include "request/origin.hpp"
 #include "trace/journal.hpp"
@@ -27,26 +28,27 @@ struct Record {
     SpnegoOutcome outcome;
 };
 
-Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key, Record& record) {
+Result<KeyDescription> describe(const HelperOptions& options, const KeyUnderConstruction& key) {
     auto text = key.describe();
     if (!text) return propagate(text);
     auto description = KeyDescription::parse(*text);
     if (!description) return propagate(description);
-    record.key = std::move(*description);
-    if (!options.test_type.empty()) {
-        if (record.key.type != "user") return fail(EINVAL, "--test-type is for keys of type user only");
-    } else if (record.key.type != "cifs.spnego") {
-        return fail(EINVAL, "keys of type " + escape(record.key.type) + " are not served");
-    } else {
+    if (!options.test_type.empty() && description->type != "user")
+        return fail(EINVAL, "--test-type is for keys of type user only");
+    return description;
+}
+
+Result<SpnegoRequest> accept(const HelperOptions& options, const KeyDescription& key) {
+    if (options.test_type.empty()) {
         std::optional<std::string> keyring;
         if (options.thread_keyring) {
             // A serial that leads nowhere is a wrong proof, not a missing one.
             auto described = describe_key(*options.thread_keyring);
             keyring = described ? *described : std::string();
         }
-        if (auto genuine = verify_spnego_origin(record.key, keyring); !genuine) return propagate(genuine);
+        if (auto genuine = verify_spnego_origin(key, keyring); !genuine) return propagate(genuine);
     }
-    return SpnegoRequest::parse(record.key.description);
+    return SpnegoRequest::parse(key.description);
 }
 
 /// One line: who asked, for whom, where, what was tried, why it failed.
@@ -99,10 +101,14 @@ void log_debug(const HelperOptions& options, const Record& record, const nsutil:
 
 }  // namespace
 
-int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
-    const KeyUnderConstruction key(options.key);
+namespace {
+
+int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& key,
+                      Result<KeyDescription> description, const nsutil::Deadline& deadline) {
     Record record;
-    auto request = accept(options, key, record);
+    if (description) record.key = std::move(*description);
+    auto request = description ? accept(options, record.key)
+                               : Result<SpnegoRequest>(std::unexpected(std::move(description.error())));
     std::optional<Error> error;
     if (!request) {
         error = request.error();
@@ -129,6 +135,26 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
     log_answer(record, error->code, error->text());
     log_debug(options, record, deadline);
     return rejected ? 1 : 2;
+}
+
+}  // namespace
+
+int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
+    const KeyUnderConstruction key(options.key);
+    auto description = describe(options, key);
+    if (description) {
+        const auto& type = options.test_type.empty() ? description->type : options.test_type;
+        if (options.call != CallType::key || type != "cifs.spnego")
+            return answer_other_key(options, key, *description, type, deadline);
+    }
+    return answer_spnego_key(options, key, std::move(description), deadline);
+}
+
+int answer(const HelperOptions& options, const nsutil::Deadline& deadline) {
+    // A number may be a key id as well as a uid: request-key has given us the authority over a key.
+    const bool by_hand = options.call != CallType::key &&
+                         (options.key == 0 || !KeyUnderConstruction(options.key).assume_authority());
+    return by_hand ? answer_by_hand(options, deadline) : answer_key(options, deadline);
 }
 
 int answer_usage_error(KeySerial key, const nsutil::Error& error) {
