@@ -16,7 +16,8 @@ enum LongOnly : int {
     kSources,
     kMapFile,
     kLogon,
-    kLogonFile
+    kLogonFile,
+    kSessionDir
 };
 
 constexpr const char* kShort = ":cdEe:hk:K:ltv";
@@ -33,6 +34,7 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"thread-keyring", required_argument, nullptr, kThreadKeyring},
                             {"test-type", required_argument, nullptr, kTestType},
                             {"deadline", required_argument, nullptr, kDeadline},
+                            {"session-dir", required_argument, nullptr, kSessionDir},
                             {"json", no_argument, nullptr, kJson},
                             {"sources", required_argument, nullptr, kSources},
                             {"map-file", required_argument, nullptr, kMapFile},
@@ -51,6 +53,7 @@ std::optional<KeySerial> parse_serial(std::string_view text) {
 nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySerial& key) {
     using nsutil::fail;
     HelperOptions options;
+    std::optional<std::string> session_folder;
     bool own_files = false;  // --logon-file replaces the default places, however often it is given
     // request-key's rules put the key last.
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
@@ -132,6 +135,11 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 options.deadline = std::chrono::milliseconds(*span_ms);
                 break;
             }
+            case kSessionDir:
+                session_folder = ::optarg;
+                if (!session_folder->starts_with('/'))
+                    return fail(EINVAL, "not an absolute path: " + *session_folder);
+                break;
             case ':':
                 return fail(EINVAL, std::string("option needs a value: ") + argv[::optind - 1]);
             default:
@@ -151,6 +159,9 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
     options.key = parse_serial(options.argument).value_or(0);
     if (options.call == CallType::key && options.key == 0)
         return fail(EINVAL, "bad key id: " + options.argument);
+    // What a test asks for must not mix with what the kernel does.
+    if (!session_folder && !options.test_type.empty()) session_folder = "";
+    if (session_folder) options.spnego.sessions = SessionStore(*session_folder);
     return options;
 }
 
@@ -187,6 +198,8 @@ const char* helper_usage() {
            "      --test-type=TYPE       treat a user key as one of TYPE; its origin is not checked:\n"
            "                             for tests and benchmarks only\n"
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
+           "      --session-dir=DIR      remember sessions below DIR (default /run/nsupcall/sessions, with\n"
+           "                             --test-type nowhere): for tests only\n"
            "  -d, --debug                log more\n"
            "  -v, --version              print the version\n"
            "  -h, --help                 print this\n";

@@ -7,6 +7,7 @@
 
 #include "helpers/other_calls.hpp"
 #include "keys/spnego_payload.hpp"
+#include "privsep/remember.hpp"
 #include "request/origin.hpp"
 #include "trace/journal.hpp"
 #include "trace/trace.hpp"
@@ -54,7 +55,7 @@ Result<SpnegoRequest> accept(const HelperOptions& options, const KeyDescription&
 /// One line: who asked, for whom, where, what was tried, why it failed.
 std::string message_of(const Record& record, int code, const std::string& why) {
     std::string text = code == 0 ? "answered" : "refused with " + nsutil::errno_name(code) + ":";
-    if (code != 0) text += " " + escape(why, 512);
+    if (code != 0) text += " " + escape(why, 1024);
     const auto& request = record.request;
     const auto& outcome = record.outcome;
     if (request.host.empty()) return text + "; request \"" + escape(record.key.description) + "\"";
@@ -63,10 +64,19 @@ std::string message_of(const Record& record, int code, const std::string& why) {
     if (!request.user.empty()) text += " user " + escape(request.user);
     if (code == 0) text += " as " + escape(outcome.reply.client);
     if (outcome.requester) text += "; requester " + outcome.requester->describe();
-    if (!outcome.namespaces.empty()) text += "; namespaces of the " + outcome.namespaces;
+    if (outcome.place) {
+        text += "; namespaces of the " + outcome.place->whose;
+        for (const auto& note : outcome.place->notes) text += "; " + escape(note, 512);
+    }
     const auto tried = outcome.reply.trace.summary(std::time(nullptr));
     if (!tried.empty()) text += "; tried " + tried;
     return text;
+}
+
+/// The container whose namespaces were used, else the requester's.
+std::string container_of(const SpnegoOutcome& outcome) {
+    if (outcome.place && !outcome.place->container.empty()) return outcome.place->container;
+    return outcome.requester ? outcome.requester->container : std::string();
 }
 
 void log_answer(const Record& record, int code, const std::string& why) {
@@ -85,6 +95,8 @@ void log_answer(const Record& record, int code, const std::string& why) {
                                                                                                    : "NET"),
                               std::to_string(view.of(kind).inode)});
     }
+    const auto container = container_of(record.outcome);
+    if (!container.empty()) fields.push_back({"NSUPCALL_CONTAINER", container});
     const auto severity = code == 0 ? Severity::info : code == EPERM ? Severity::warning : Severity::error;
     log_record(severity, kProgram, message_of(record, code, why), fields);
 }
@@ -97,6 +109,14 @@ void log_debug(const HelperOptions& options, const Record& record, const nsutil:
                    std::to_string(record.key.gid) + " \"" + escape(record.key.description, 1024) + "\", " +
                    std::to_string(deadline.remaining_ms()) + " ms before the deadline",
                {});
+}
+
+/// The caller has its answer: a record that cannot be written is worth a word in the log, no more.
+void remember(const HelperOptions& options, Record& record) {
+    auto& outcome = record.outcome;
+    const auto done = remember_session(options.spnego.sessions, record.request, *outcome.requester,
+                                       *outcome.place, outcome.reply);
+    if (!done) outcome.place->notes.push_back("not remembered: " + done.error().text());
 }
 
 }  // namespace
@@ -125,6 +145,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
         }
     }
     if (!error) {
+        remember(options, record);
         log_answer(record, 0, {});
         log_debug(options, record, deadline);
         return 0;

@@ -1,5 +1,6 @@
 #include "privsep/requester.hpp"
 
+#include "request/container_id.hpp"
 #include "trace/trace.hpp"
 
 namespace nsupcall {
@@ -19,13 +20,17 @@ nsutil::Result<Requester> Requester::open(pid_t tid) {
     auto host = NamespaceView::own();
     if (!host) return propagate(host);
     if (stat->is_kernel_thread())
-        return Requester{std::move(*task), std::move(*status), std::move(*stat), *host,
-                         NamespaceSet::none(*host)};
+        return Requester{
+            std::move(*task), std::move(*status), std::move(*stat), *host, NamespaceSet::none(*host), {}};
     if (stat->state == 'Z' || stat->state == 'X')
         return nsutil::fail(ESRCH, "requester " + std::to_string(tid) + " has exited");
     auto namespaces = NamespaceSet::open(*task, *host);
     if (!namespaces) return propagate(namespaces, "requester");
-    return Requester{std::move(*task), std::move(*status), std::move(*stat), *host, std::move(*namespaces)};
+    std::string container;
+    if (namespaces->view() != *host)
+        if (const auto groups = task->read("cgroup", kCgroupTextLimit)) container = container_id_of(*groups);
+    return Requester{std::move(*task),       std::move(*status),  std::move(*stat), *host,
+                     std::move(*namespaces), std::move(container)};
 }
 
 bool Requester::is_host_service() const {
@@ -33,6 +38,13 @@ bool Requester::is_host_service() const {
     return !is_kernel_thread() && !view.same(NamespaceKind::mount, host) &&
            view.same(NamespaceKind::pid, host) && view.same(NamespaceKind::user, host) &&
            view.same_root(host);
+}
+
+bool Requester::is_contained() const {
+    const auto& view = namespaces.view();
+    if (is_kernel_thread() || is_host_service()) return false;
+    return !view.same(NamespaceKind::mount, host) || !view.same(NamespaceKind::pid, host) ||
+           !view.same(NamespaceKind::user, host) || !view.same_root(host);
 }
 
 std::string Requester::describe() const {
@@ -47,6 +59,8 @@ std::string Requester::describe() const {
         text += nsutil::namespace_name(kind);
         text += view.same(kind, host) ? ":[host]" : ":[" + std::to_string(view.of(kind).inode) + "]";
     }
+    // Not every runtime gives its containers control groups (rootless podman does not).
+    if (is_contained()) text += container.empty() ? " container unknown" : " container " + container;
     return text;
 }
 

@@ -20,6 +20,7 @@ struct Requester {
     nsutil::TaskStat stat;
     nsutil::NamespaceView host;       ///< this process' own namespaces
     nsutil::NamespaceSet namespaces;  ///< the requester's, opened; the host's own for a kernel thread
+    std::string container;            ///< id of its container, a label; empty for none and for one without
 
     /// @errors ESRCH the task is gone, or changed while it was looked at; EACCES
     [[nodiscard]] static nsutil::Result<Requester> open(pid_t tid);
@@ -40,7 +41,12 @@ struct Requester {
     /// namespace, but the host's root directory, pid and user namespaces. No container is that.
     [[nodiscard]] bool is_host_service() const;
 
-    /// "tid 12 (mount.cifs) uid 1000, mnt:[...] net:[host] user:[...]" for a log line; escaped.
+    /// A process whose mount, pid or user namespace, or root directory, is not the host's, and no service of
+    /// it.
+    [[nodiscard]] bool is_contained() const;
+
+    /// "tid 12 (mount.cifs) uid 1000, mnt:[...] net:[host] user:[...] container 0123abcd" for a log line;
+    /// escaped.
     [[nodiscard]] std::string describe() const;
 };
 

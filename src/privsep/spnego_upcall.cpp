@@ -80,7 +80,8 @@ class Attempt {
             task.environ_dir = requester_.task.dir();
         task.query.host = lower_case(request_.host);
         task.query.address = request_.address;
-        task.query.user = request_.user;
+        // A session goes on as whom it began: with another principal it would change its owner on the server.
+        task.query.user = place.principal.empty() ? request_.user : place.principal;
         task.query.inside_uid = *inside_uid;
         task.query.host_uid = creduid_;
         task.query.session_ccache = place.ccache;
@@ -127,19 +128,18 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         outcome.reply = failed_reply(prepared.error().code, prepared.error().text());
         return outcome;
     }
-    auto place = resolve_place(request, who, deadline);
+    auto place = resolve_place(request, who, options.sessions, deadline);
     if (!place) {
         outcome.reply = failed_reply(place.error().code, place.error().text());
         return outcome;
     }
-    outcome.namespaces = place->whose;
     outcome.reply = attempt.in(*place);
+    outcome.place = std::move(*place);
     // A service of the host with a private /tmp has its tickets where the host keeps them.
-    if (outcome.reply.code == ENOKEY && place->of_requester && who.is_host_service()) {
+    if (outcome.reply.code == ENOKEY && outcome.place->of_requester && who.is_host_service()) {
         auto trace = std::move(outcome.reply.trace);
-        const auto host = host_place(who);
-        outcome.namespaces = host.whose;
-        outcome.reply = attempt.in(host);
+        outcome.place = host_place(who);
+        outcome.reply = attempt.in(*outcome.place);
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }

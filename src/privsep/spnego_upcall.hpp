@@ -8,6 +8,7 @@
 
 #include "nsutil/deadline.hpp"
 #include "nsutil/result.hpp"
+#include "privsep/place.hpp"
 #include "privsep/reply.hpp"
 #include "privsep/requester.hpp"
 #include "request/spnego_request.hpp"
@@ -21,13 +22,14 @@ struct SpnegoOptions {
     bool probe_environment = true;  ///< less -E
     std::string krb5_conf;          ///< -k: a file of the host; empty: the namespace's own
     std::string keytab;             ///< -K: a file of the host; empty: none
+    SessionStore sessions;          ///< --session-dir: where answered requests are remembered
 };
 
 /// One answered request.
 struct SpnegoOutcome {
     std::optional<Requester> requester;  ///< nothing where it was never found
     Reply reply;                         ///< a token, or an errno with its reason
-    std::string namespaces;              ///< whose were used: "requester", "host", ...
+    std::optional<Place> place;          ///< where it was answered, or last tried
 };
 
 /// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.

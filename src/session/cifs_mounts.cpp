@@ -1,0 +1,142 @@
+#include "session/cifs_mounts.hpp"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <libmount/libmount.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "nsutil/proc_text.hpp"
+
+namespace nsupcall {
+namespace {
+
+using nsutil::fail;
+using nsutil::Result;
+
+/// The functions of libmount that are needed. Linked dynamically, the library (with libblkid and libselinux
+/// behind it) would cost every upcall more than all the rest of the start.
+struct LibMount {
+    decltype(&::mnt_new_table) new_table;
+    decltype(&::mnt_unref_table) unref_table;
+    decltype(&::mnt_table_parse_stream) parse_stream;
+    decltype(&::mnt_new_iter) new_iter;
+    decltype(&::mnt_free_iter) free_iter;
+    decltype(&::mnt_table_next_fs) next_fs;
+    decltype(&::mnt_fs_get_fstype) get_type;
+    decltype(&::mnt_fs_get_source) get_source;
+    decltype(&::mnt_fs_get_fs_options) get_options;
+    decltype(&::mnt_optstr_get_option) get_option;
+
+    /// @return nothing where the library or one of its functions is missing
+    static std::optional<LibMount> load() {
+        void* library = ::dlopen("libmount.so.1", RTLD_NOW | RTLD_LOCAL);
+        if (library == nullptr) return std::nullopt;
+        LibMount mount = {};
+        bool good = true;
+        const auto bind = [&](auto& function, const char* name) {
+            function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
+            good = good && function != nullptr;
+        };
+        bind(mount.new_table, "mnt_new_table");
+        bind(mount.unref_table, "mnt_unref_table");
+        bind(mount.parse_stream, "mnt_table_parse_stream");
+        bind(mount.new_iter, "mnt_new_iter");
+        bind(mount.free_iter, "mnt_free_iter");
+        bind(mount.next_fs, "mnt_table_next_fs");
+        bind(mount.get_type, "mnt_fs_get_fstype");
+        bind(mount.get_source, "mnt_fs_get_source");
+        bind(mount.get_options, "mnt_fs_get_fs_options");
+        bind(mount.get_option, "mnt_optstr_get_option");
+        return good ? std::optional(mount) : std::nullopt;
+    }
+};
+
+const LibMount* lib_mount() {
+    static const auto loaded = LibMount::load();
+    return loaded ? &*loaded : nullptr;
+}
+
+/// The kernel prints IPv6 addresses with all their zeros, and a scope behind '%'.
+std::string normalise_address(std::string text) {
+    text.resize(std::min(text.find('%'), text.size()));
+    std::array<unsigned char, sizeof(in6_addr)> binary;
+    std::array<char, INET6_ADDRSTRLEN> printed;
+    const int family = text.find(':') == std::string::npos ? AF_INET : AF_INET6;
+    if (::inet_pton(family, text.c_str(), binary.data()) != 1 ||
+        ::inet_ntop(family, binary.data(), printed.data(), printed.size()) == nullptr)
+        return {};
+    return printed.data();
+}
+
+/// "host" of "//host/share" or "\\host\share".
+std::string host_of(std::string_view source) {
+    const auto begin = source.find_first_not_of("/\\");
+    if (begin == std::string_view::npos) return {};
+    return std::string(source.substr(begin, source.find_first_of("/\\", begin) - begin));
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+CifsMount describe(const LibMount& lib, libmnt_fs* fs) {
+    CifsMount mount;
+    if (const char* source = lib.get_source(fs)) mount.host = host_of(source);
+    const char* options = lib.get_options(fs);
+    if (options == nullptr) return mount;
+    const auto option = [&](const char* name) -> std::optional<std::string> {
+        char* value = nullptr;
+        std::size_t size = 0;
+        if (lib.get_option(options, name, &value, &size) != 0) return std::nullopt;
+        return value == nullptr ? std::string() : std::string(value, size);
+    };
+    mount.address = normalise_address(option("addr").value_or(""));
+    mount.user = option("username").value_or("");
+    mount.multiuser = option("multiuser").has_value();
+    if (const auto cruid = option("cruid")) mount.cruid = nsutil::parse_number<std::uint32_t>(*cruid);
+    return mount;
+}
+
+}  // namespace
+
+bool may_hold_cifs(std::string_view mountinfo) {
+    return mountinfo.find(" - cifs ") != std::string_view::npos ||
+           mountinfo.find(" - smb3 ") != std::string_view::npos;
+}
+
+Result<std::vector<CifsMount>> parse_cifs_mounts(const std::string& mountinfo) {
+    const auto* lib = lib_mount();
+    if (lib == nullptr) return fail(ENOSYS, "libmount cannot be loaded, so no mount table can be read");
+    std::vector<CifsMount> mounts;
+    if (mountinfo.empty()) return mounts;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(
+        ::fmemopen(const_cast<char*>(mountinfo.data()), mountinfo.size(), "r"), std::fclose);
+    const std::unique_ptr<libmnt_table, void (*)(libmnt_table*)> table(lib->new_table(), lib->unref_table);
+    const std::unique_ptr<libmnt_iter, void (*)(libmnt_iter*)> iterator(lib->new_iter(MNT_ITER_FORWARD),
+                                                                        lib->free_iter);
+    if (!stream || !table || !iterator) return fail(ENOMEM, "mount table");
+    if (lib->parse_stream(table.get(), stream.get(), "mountinfo") != 0)
+        return fail(EINVAL, "libmount cannot read the mount table");
+    libmnt_fs* fs = nullptr;
+    while (lib->next_fs(table.get(), iterator.get(), &fs) == 0) {
+        const char* type = lib->get_type(fs);
+        if (type != nullptr && (same_name(type, "cifs") || same_name(type, "smb3")))
+            mounts.push_back(describe(*lib, fs));
+    }
+    return mounts;
+}
+
+bool may_belong(const SessionKey& key, const CifsMount& mount) {
+    const bool same_server =
+        same_name(key.host, mount.host) || (!mount.address.empty() && mount.address == key.address);
+    if (!same_server || !mount.cruid) return false;
+    if (mount.multiuser) return true;
+    return mount.cruid == key.creduid && (key.user.empty() || mount.user.empty() || key.user == mount.user);
+}
+
+}  // namespace nsupcall

@@ -1,0 +1,73 @@
+#include "session/mount_search.hpp"
+
+#include <fcntl.h>
+
+#include <set>
+#include <utility>
+
+#include "nsutil/bounded_read.hpp"
+#include "session/cifs_mounts.hpp"
+#include "session/process_scan.hpp"
+
+namespace nsupcall {
+namespace {
+
+using nsutil::NamespaceKind;
+
+/// A service of the host with a mount namespace of its own (see Requester::is_host_service).
+bool is_host_service(const nsutil::NamespaceView& view, const nsutil::NamespaceView& own) {
+    return view.same(NamespaceKind::pid, own) && view.same(NamespaceKind::user, own) && view.same_root(own);
+}
+
+}  // namespace
+
+nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::NamespaceView& own,
+                                          const nsutil::Deadline& deadline) {
+    auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+    if (!proc) return nsutil::propagate(proc);
+    HolderSearch search;
+    std::optional<nsutil::Error> problem;
+    std::set<std::pair<dev_t, ino_t>> seen;
+    const auto seen_all = scan_processes(deadline, [&](pid_t tgid, const nsutil::NamespaceId& mounts) {
+        if (seen.contains({mounts.device, mounts.inode})) return true;
+        const auto text =
+            nsutil::read_file_at(proc->get(), (std::to_string(tgid) + "/mountinfo").c_str(), kMountinfoLimit);
+        // It is gone, or it is a kernel thread: the next process of the same namespace will do.
+        if (!text || text->empty()) return true;
+        seen.emplace(mounts.device, mounts.inode);
+        if (!may_hold_cifs(*text)) return true;
+        const auto table = parse_cifs_mounts(*text);
+        if (!table) {
+            problem = table.error();
+            return false;
+        }
+        bool holds = false;
+        for (const auto& mount : *table)
+            if (may_belong(key, mount)) {
+                holds = true;
+                search.multiuser = search.multiuser || mount.multiuser;
+            }
+        if (!holds) return true;
+        if (mounts == own.of(NamespaceKind::mount)) {
+            search.host = true;
+            return true;
+        }
+        auto process = LivingProcess::open(tgid, own);
+        if (!process || process->place.view.of(NamespaceKind::mount) != mounts) {
+            seen.erase({mounts.device, mounts.inode});
+            return true;
+        }
+        if (is_host_service(process->place.view, own)) {
+            search.host = true;
+        } else {
+            if (search.others++ == 0) search.process = std::move(*process);
+        }
+        return true;
+    });
+    if (!seen_all) return std::unexpected(seen_all.error());
+    if (problem) return std::unexpected(*problem);
+    search.complete = *seen_all;
+    return search;
+}
+
+}  // namespace nsupcall
