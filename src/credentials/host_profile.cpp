@@ -8,42 +8,6 @@
 namespace nsupcall {
 namespace {
 
-constexpr std::size_t kRelationsMost = 65536;
-constexpr std::size_t kDepthMost = 16;
-
-using Relations = std::vector<std::pair<std::vector<std::string>, std::string>>;
-
-/// Adds everything below `section` to `relations`. @return false past a limit
-bool collect(profile_t profile, std::vector<std::string>& section, Relations& relations) {
-    if (section.size() > kDepthMost) return false;
-    std::vector<const char*> names;
-    for (const auto& name : section) names.push_back(name.c_str());
-    names.push_back(nullptr);
-    void* iterator = nullptr;
-    if (profile_iterator_create(profile, names.data(), PROFILE_ITER_LIST_SECTION, &iterator) != 0)
-        return true;
-    bool within_limits = true;
-    for (;;) {
-        char* name = nullptr;
-        char* value = nullptr;
-        if (profile_iterator(&iterator, &name, &value) != 0 || name == nullptr) break;
-        section.emplace_back(name);
-        if (value != nullptr)
-            relations.emplace_back(section, value);
-        else
-            within_limits = collect(profile, section, relations);
-        section.pop_back();
-        profile_release_string(name);
-        if (value != nullptr) profile_release_string(value);
-        if (!within_limits || relations.size() > kRelationsMost) {
-            within_limits = false;
-            break;
-        }
-    }
-    if (iterator != nullptr) profile_iterator_free(&iterator);
-    return within_limits;
-}
-
 long get_values(void* data, const char* const* names, char*** out) {
     std::vector<std::string> path;
     for (; *names != nullptr; ++names) path.emplace_back(*names);
@@ -71,14 +35,10 @@ std::vector<std::string> HostProfile::values(const std::vector<std::string>& pat
 }
 
 nsutil::Result<std::unique_ptr<HostProfile>> HostProfile::read(const std::string& path) {
-    profile_t file = nullptr;
-    if (const long error = profile_init_path(path.c_str(), &file))
-        return fail_krb5(nullptr, static_cast<krb5_error_code>(error), path);
+    auto relations = read_profile(path);
+    if (!relations) return nsutil::propagate(relations);
     std::unique_ptr<HostProfile> profile(new HostProfile);
-    std::vector<std::string> top;
-    const bool within_limits = collect(file, top, profile->relations_);
-    profile_release(file);
-    if (!within_limits) return nsutil::fail(EINVAL, path + ": more relations than allowed");
+    profile->relations_ = std::move(*relations);
     profile_vtable table = {};
     table.minor_ver = 1;
     table.get_values = get_values;

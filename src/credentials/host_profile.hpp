@@ -6,10 +6,10 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nsutil/result.hpp"
+#include "rules/profile_reader.hpp"
 
 namespace nsupcall {
 
@@ -34,7 +34,7 @@ class HostProfile {
 
   private:
     HostProfile() = default;
-    std::vector<std::pair<std::vector<std::string>, std::string>> relations_;
+    std::vector<Relation> relations_;
     profile_t handle_ = nullptr;
 };
 
