@@ -19,11 +19,11 @@ Deadline for_searching(const Deadline& deadline) {
     return Deadline::after(std::chrono::milliseconds(deadline.remaining_ms() / 2));
 }
 
-/// "container 0123456789ab", "pid 123": how a log names a place.
+/// "container 0123456789ab", "process 123": how a log names a place.
 std::string name_place(const std::string& container, pid_t tgid) {
     constexpr std::size_t kShort = 12;
     if (!container.empty()) return "container " + container.substr(0, kShort);
-    return tgid == 0 ? "a container" : "the container of pid " + std::to_string(tgid);
+    return "process " + std::to_string(tgid);
 }
 
 Place place_of(LivingProcess process, const std::string& container) {
@@ -63,7 +63,7 @@ Result<LivingRecords> bring_to_life(const std::vector<StoredSession>& stored, co
             result.alive.emplace_back(record, place_of(std::move(**process), record.place.container));
             continue;
         }
-        result.dead.push_back(escape(record.principal) + " in " +
+        result.dead.push_back(escape(record.principal) + " of " +
                               name_place(record.place.container, record.anchor.tgid));
         sessions.forget(session);
     }
@@ -86,7 +86,7 @@ Result<Place> choose(LivingRecords records, bool with_identity) {
     std::vector<std::string> names;
     for (const auto& [record, place] : alive) {
         if (principals.insert(record.principal).second)
-            names.push_back(escape(record.principal) + " in " + (place.of_host ? "the host" : place.whose));
+            names.push_back(escape(record.principal) + " of " + (place.of_host ? "the host" : place.whose));
     }
     if (with_identity && principals.size() > 1)
         return fail(ENOKEY, "a kernel thread asks, and several sessions fit: " + list(names) +
