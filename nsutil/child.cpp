@@ -1,6 +1,7 @@
 #include "nsutil/child.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,12 +11,26 @@
 #include <ctime>
 
 namespace nsutil {
+namespace {
+
+/// A wish: where it fails, everything works as well, later.
+void stay_on_this_cpu() {
+    const int cpu = ::sched_getcpu();
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return;
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<std::size_t>(cpu), &here);
+    (void)::sched_setaffinity(0, sizeof here, &here);
+}
+
+}  // namespace
 
 Result<Child::Forked> Child::fork_with_channel() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("socketpair");
     UniqueFd parent_end(ends[0]);
     UniqueFd child_end(ends[1]);
+    stay_on_this_cpu();
     const pid_t pid = ::fork();
     if (pid < 0) return fail_errno("fork");
     // Each side keeps one end only, so that the death of the child ends the channel.
@@ -75,6 +90,16 @@ int send_message(int channel_fd, std::span<const std::byte> message) {
         if (sent >= 0) return static_cast<std::size_t>(sent) == message.size() ? 0 : EMSGSIZE;
         if (errno != EINTR) return errno;
     }
+}
+
+int send_last_message(int channel_fd, std::span<const std::byte> message) {
+    const int error = send_message(channel_fd, message);
+    if (error != 0) return error;
+    // Nothing is ever sent this way: only the hang-up ends the wait.
+    pollfd waiting = {channel_fd, 0, 0};
+    while (::poll(&waiting, 1, -1) < 0 && errno == EINTR) {
+    }
+    return 0;
 }
 
 }  // namespace nsutil

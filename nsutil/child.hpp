@@ -25,6 +25,8 @@ class Child {
 
     /// Forks. `body(int fd)` runs in the child with its end of a SOCK_SEQPACKET pair; what it returns
     /// is the child's exit status, through _exit(2); an exception that leaves it aborts the child.
+    /// From then on both stay on the CPU that they are on: they take turns, and a turn is shorter than it
+    /// takes to wake another CPU.
     /// @errors those of socketpair(2) and fork(2)
     template <class Body>
     [[nodiscard]] static Result<Child> spawn(Body&& body) {
@@ -70,5 +72,9 @@ class Child {
 
 /// Sends the one message from within the child. @return 0 or an errno
 [[nodiscard]] int send_message(int channel_fd, std::span<const std::byte> message);
+
+/// Sends it, and sleeps until the parent has closed its end: what a dying process has to take down would
+/// otherwise come before the parent's turn, and somebody waits for the parent. @return 0 or an errno
+[[nodiscard]] int send_last_message(int channel_fd, std::span<const std::byte> message);
 
 }  // namespace nsutil

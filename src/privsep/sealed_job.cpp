@@ -58,7 +58,7 @@ int work_sealed(const SealedJob& job, pid_t broker, int reply_fd, const nsutil::
         set_failure(reply, done.error());
         reply.payload.clear();
     }
-    return nsutil::send_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
+    return nsutil::send_last_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -138,6 +138,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
                                .parent = broker,
                                .reply_fd = reply_fd,
                                .write_directories = directory_names,
+                               .host_network = query.settings.network == NetworkChoice::host,
                                .cpu_seconds = static_cast<unsigned>(deadline.remaining_ms() / 1000) + 1};
     const char* step = nullptr;
     int error = EmergencyReply::arm(reply_fd, deadline);
@@ -162,7 +163,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
             reply.session_key.clear();
         }
     }
-    return nsutil::send_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
+    return nsutil::send_last_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
 }
 
 }  // namespace nsupcall

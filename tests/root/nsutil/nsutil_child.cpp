@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -277,6 +278,42 @@ TEST(SendMessage, NobodyListens_IsAnErrorAndNoSignal) {
     EXPECT_EQ(EPIPE, send_message(pair[1], bytes("x")));
     ::close(pair[1]);
     EXPECT_EQ(EBADF, send_message(pair[1], bytes("x")));
+}
+
+TEST(Child, Spawn_KeepsBothOnOneCpu) {
+    // Not for the rest of this program: affinity is the thread's own.
+    cpu_set_t before;
+    ASSERT_EQ(0, ::sched_getaffinity(0, sizeof before, &before));
+    auto child = must(Child::spawn([](int fd) {
+        cpu_set_t here;
+        if (::sched_getaffinity(0, sizeof here, &here) != 0) return 1;
+        return send_message(fd, std::as_bytes(std::span(&here, 1)));
+    }));
+    cpu_set_t childs, own;
+    ASSERT_EQ(sizeof childs, must(child.receive(std::as_writable_bytes(std::span(&childs, 1)), soon())));
+    ASSERT_EQ(0, ::sched_getaffinity(0, sizeof own, &own));
+    EXPECT_EQ(1, CPU_COUNT(&own));
+    EXPECT_TRUE(CPU_EQUAL(&own, &childs));
+    ASSERT_EQ(0, ::sched_setaffinity(0, sizeof before, &before));
+}
+
+TEST(SendLastMessage, Sent_SleepsUntilTheParentHangsUp) {
+    int pair[2];
+    ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(pair[0]);
+        ::_exit(send_last_message(pair[1], bytes("last")));
+    }
+    ::close(pair[1]);
+    std::array<char, 10> buffer = {};
+    EXPECT_EQ(4, ::recv(pair[0], buffer.data(), buffer.size(), 0));
+    ::usleep(50'000);
+    int status = 0;
+    EXPECT_EQ(0, ::waitpid(child, &status, WNOHANG));
+    ::close(pair[0]);
+    EXPECT_EQ(child, ::waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
 }
 
 }  // namespace
