@@ -80,7 +80,11 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     //    before the user namespace, in which setgroups may be denied.
     if (const int error = nsutil::bind_to_parent()) return failed("bind to the broker", error);
     if (const int error = drop_key_access()) return failed("give up the keys", error);
-    ::environ = nullptr;
+    // A time zone of its own, or the first date would make glibc read the container's /etc/localtime. The
+    // colon with nothing behind it is UTC without a file.
+    static char time_zone[] = "TZ=:";
+    static char* environment[] = {time_zone, nullptr};
+    ::environ = environment;
     const int status_fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     if (status_fd < 0) return failed("open the own status", errno);
     if (const int error = nsutil::set_groups(plan.host_gid, plan.host_groups))
@@ -88,7 +92,7 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
 
     // 2. The requester's namespaces and root, its user namespace last: from there on this process could
     //    not enter the others.
-    if (const int error = plan.namespaces.enter_mount_and_net()) return failed("enter the namespaces", error);
+    if (const int error = plan.namespaces.enter_mount_and_net(!plan.host_network)) return failed("enter the namespaces", error);
     if (const int error = plan.namespaces.enter_user()) return failed("enter the user namespace", error);
 
     // 3. The user. The bounding set goes first: dropping from it needs the capability that goes with the
