@@ -37,6 +37,16 @@ need_persistent_keyrings() {
   as $U2 keyctl get_persistent @u >/dev/null 2>&1 || skip "this kernel has no persistent keyrings"
 }
 
+# need_upcall_target TARGET
+need_upcall_target() {
+  # an old kernel refuses the option, or ignores it
+  if try_mount "upcall_target=$1,cruid=$U1" >/dev/null; then
+    unmount
+    wait_for 5 unmounted
+  fi
+  grep -q "upcall_target=$1" "$(record_file)" 2>/dev/null || skip "this kernel has no upcall_target"
+}
+
 # --- mounts and files -----------------------------------------------------------------------------
 
 # try_mount OPTIONS [//SERVER/SHARE [FOLDER]]: //dc1/data on $MNT where nothing else is said.

@@ -1,12 +1,6 @@
 # shellcheck shell=bash
 # The mount option upcall_target (kernels with the fix for CVE-2025-2312).
 
-need_upcall_target() {
-  mount_share "upcall_target=$1,cruid=$U1" >/dev/null
-  grep -q 'upcall_target=' /proc/mounts || grep -q "upcall_target=$1" "$(record_file)" || skip "this kernel has no upcall_target"
-  unmount
-  wait_for 5 unmounted
-}
 c_target() { # c_target TARGET; the container's own ticket is labu2's
   private_tmp
   give 0 labu2 "$(default_ccache 0)"

@@ -12,39 +12,38 @@ test_reconnect_host() {
 
 # --- one container that mounted by itself ---------------------------------------------------------
 
-c_reconnect() { # c_reconnect FILE [MOUNT OPTION]
-  private_tmp
-  give 0 labu2 "$(default_ccache 0)"
-  mount_share "user=labu2${2:+,$2}"
-  touch "$MNT/before"
+# container_reconnect USER OPTIONS FILE: a container with USER's ticket mounts, its connection drops, it writes FILE
+container_reconnect() {
+  start_container ctr
+  enter ctr c_own_mount "$1" "$2" || exit 1
   reconnect
-  touch "$MNT/$1"
-  expect_upcalls 2 # a third one would mean that the worker's was useless
-  unmount
+  enter ctr c_touch 0 "$3"
 }
+# c_own_mount USER OPTIONS
+c_own_mount() {
+  private_tmp
+  give 0 "$1" "$(default_ccache 0)"
+  mount_share "$2"
+  touch "$MNT/before-$1"
+}
+c_touch() { as "$1" touch "$MNT/$2"; }
+
 test_ctr_reconnect() {
-  in_container c_reconnect ctr_reconnect || exit 1
+  container_reconnect labu2 user=labu2 ctr_reconnect
   expect_owner ctr_reconnect labu2
+  expect_upcalls 2 # a third one would mean that the worker's was useless
 }
 test_ctr_reconnect_decoy() {
   give 0 labu1 "$(default_ccache 0)"
-  in_container c_reconnect ctr_reconnect_decoy
+  container_reconnect labu2 user=labu2 ctr_reconnect_decoy
   expect_owner ctr_reconnect_decoy labu2
 }
 # with upcall_target=mount the host's ticket was the right one, and stays it
 test_target_mount_reconnect() {
+  need_upcall_target mount
   give 0 labu2 "$(default_ccache 0)"
-  in_container c_target_reconnect
-  [ $? = 77 ] && skip "this kernel has no upcall_target"
+  container_reconnect labu1 upcall_target=mount,user=labu2 target_mount_reconnect
   expect_owner target_mount_reconnect labu2
-}
-c_target_reconnect() {
-  private_tmp
-  give 0 labu1 "$(default_ccache 0)"
-  try_mount upcall_target=mount,user=labu2 >/dev/null
-  grep -q upcall_target=mount "$(record_file)" || exit 77
-  reconnect
-  touch $MNT/target_mount_reconnect
 }
 
 # --- users of the host's multiuser mount ----------------------------------------------------------
@@ -61,7 +60,6 @@ multiuser_reconnect() {
   enter user c_touch "$2" "$3"
   expect_owner "$3" labu2
 }
-c_touch() { as "$1" touch "$MNT/$2"; }
 c_prepare_user() { # c_prepare_user UID USER
   private_tmp
   give "$1" "$2" "$(default_ccache "$1")"
@@ -80,13 +78,6 @@ test_userns_reconnect() {
 
 # --- two containers with the same uid -------------------------------------------------------------
 
-# c_own_mount USER OPTIONS: what a container does that mounts as USER with its own ticket
-c_own_mount() {
-  private_tmp
-  give 0 "$1" "$(default_ccache 0)"
-  mount_share "$2"
-  touch "$MNT/before-$1"
-}
 # two_containers OPTIONS_1 OPTIONS_2: `one` mounts as labu1, `two` as labu2, the host has a third user's ticket.
 # Sets PORT1 and PORT2, the local ports of their connections.
 two_containers() {

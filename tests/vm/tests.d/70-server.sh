@@ -24,47 +24,43 @@ test_dfs_failover() {
   expect_owner dfs-failover labu1 /srv/data2
 }
 
-extra_channels() { grep -c 'Channel: [0-9]* ConnectionId' /proc/fs/cifs/DebugData; }
-has_channels() { [ "$(client_ports | wc -l)" -ge "$1" ]; }
+has_connections() { [ "$(client_ports | wc -l)" -ge "$1" ]; }
+expect_connections() { wait_for 10 has_connections "$1" || fail "$(client_ports | wc -l) connections instead of $1"; }
+
 test_multichannel() {
   mount_share multichannel,max_channels=3,cruid=$U1
-  wait_for 10 has_channels 3 || fail "$(client_ports | wc -l) connections instead of 3"
+  expect_connections 3
   touch $MNT/multichannel
   expect_owner multichannel labu1
 }
 test_multichannel_ctr_reconnect() {
   give 0 labu1 "$(default_ccache 0)"
-  in_container c_channels
-  expect_owner multichannel_after labu2
-}
-c_channels() {
-  private_tmp
-  give 0 labu2 "$(default_ccache 0)"
-  mount_share multichannel,max_channels=3,user=labu2
-  wait_for 10 has_channels 3 || fail "$(client_ports | wc -l) connections instead of 3"
+  start_container ctr
+  enter ctr c_mount multichannel,max_channels=3,user=labu2 || exit 1
+  expect_connections 3
   reconnect
-  touch $MNT/multichannel_after
-  unmount
+  enter ctr c_touch multichannel_after
+  expect_owner multichannel_after labu2
 }
 
 # The host's mount and a container's, both under uid 0, when the file server restarts.
 test_smb_restart() {
   give 0 labu1 "$(default_ccache 0)"
-  mount_share nosharesock,username=labu1
   start_container ctr
-  enter ctr c_mount_own
+  mount_share nosharesock,username=labu1
+  enter ctr c_mount nosharesock,username=labu2
   restart_smbd
   wait_for_workers 1 user=labu1
   wait_for_workers 1 user=labu2
   touch $MNT/restart-host
-  enter ctr c_touch_after
+  enter ctr c_touch restart-ctr
   expect_owner restart-host labu1
   expect_owner restart-ctr labu2
 }
-c_mount_own() {
+
+c_mount() { # c_mount OPTIONS, with labu2's ticket
   private_tmp
   give 0 labu2 "$(default_ccache 0)"
-  umount $MNT # the host's, of which this is a copy
-  mount_share nosharesock,username=labu2
+  mount_share "$1"
 }
-c_touch_after() { touch $MNT/restart-ctr; }
+c_touch() { touch "$MNT/$1"; }
