@@ -23,6 +23,7 @@ struct Asker {
     pid_t tid = 0;                ///< in the initial pid namespace; our own for a call by hand
     std::uint32_t host_uid = 0;   ///< owner of the key
     bool made_by_kernel = false;  ///< the kernel itself asks; by hand: the administrator
+    bool proven = false;          ///< ... and the thread keyring proves it
     std::string callout;          ///< what came beside the description
 };
 

@@ -1,9 +1,28 @@
+#include <algorithm>
+
 #include "helpers/call.hpp"
 #include "names/dns_payload.hpp"
 #include "names/name_query.hpp"
 #include "privsep/names_upcall.hpp"
 
 namespace nsupcall {
+namespace {
+
+/// The kernel counts in whole seconds of the clock: 1 could be over at once.
+constexpr unsigned kFleetingSeconds = 2;
+
+/// True where the answer holds in a container only. The kernel keeps what it asks for itself in one keyring
+/// and finds dns_resolver keys there by their names alone, without the tag of the network namespace
+/// (security/keys/keyring.c, keyring_search_iterator: such keys are looked up by iteration). For as long as
+/// the key lives, a container's hosts file would answer for the host and for other containers.
+bool speaks_for_itself(const Requester& requester) {
+    using nsutil::NamespaceKind;
+    const auto& view = requester.namespaces.view();
+    return !view.same(NamespaceKind::mount, requester.host) ||
+           !view.same(NamespaceKind::net, requester.host) || !view.same_root(requester.host);
+}
+
+}  // namespace
 
 CallResult call_names(std::string_view description, const Asker& asker, unsigned lives_seconds,
                       const nsutil::Deadline& deadline) {
@@ -25,7 +44,7 @@ CallResult call_names(std::string_view description, const Asker& asker, unsigned
         // The resolver's own verdict is an answer, for which the key type has a form.
         if (code == ENODATA || code == EAGAIN || code == ECONNREFUSED) {
             result.payload = make_dns_error_payload(code);
-            result.lives_seconds = 1;
+            result.lives_seconds = kFleetingSeconds;
         }
         return result;
     }
@@ -44,6 +63,8 @@ CallResult call_names(std::string_view description, const Asker& asker, unsigned
     result.is_list = true;
     result.words = std::move(outcome.addresses);
     result.lives_seconds = outcome.ttl_seconds.value_or(lives_seconds);
+    if (asker.proven && result.job.requester && speaks_for_itself(*result.job.requester))
+        result.lives_seconds = std::min(result.lives_seconds, kFleetingSeconds);
     return result;
 }
 

@@ -78,6 +78,7 @@ Result<Asker> find_asker(const KeyUnderConstruction& key, const KeyDescription& 
     asker.tid = line->tid;
     asker.host_uid = description.uid;
     asker.made_by_kernel = is_kernels(description, keyring, thread_keyring);
+    asker.proven = asker.made_by_kernel && thread_keyring;
     if (line->callout_size > 0) {
         auto callout = key.callout(kCalloutMost);
         if (!callout) return propagate(callout);
