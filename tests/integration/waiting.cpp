@@ -2,6 +2,7 @@
 /// The kernel waits without limit, so the helper must not.
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include "support/dead_kdc.hpp"
 #include "support/network.hpp"
@@ -22,23 +23,41 @@ class Waiting : public UpcallTest {
     }
 };
 
-TEST_F(Waiting, KdcThatNeverAnswers_EndsWithinTheDeadline) {
+TEST_F(Waiting, KdcsThatNeverAnswer_EndWithinTheDeadline_AndDoNotAddUp) {
     const auto dead = must(DeadKdc::open());
-    const auto container = must(Container::start(spec_for_port(dead.port(), must(realm().ticket("alice")))));
-    const auto answer = ask(fields_for(container.tid(), unused_uid()));
-    EXPECT_TRUE(answer.error == ETIMEDOUT || answer.error == EHOSTUNREACH) << answer.text();
-    EXPECT_LT(answer.elapsed.count(), kDeadlineMs);
-    // A server that swallows everything is given a chance.
-    EXPECT_GT(answer.elapsed.count(), 900);
+    const auto ticket = must(realm().ticket("alice"));
+    std::vector<Container> containers;
+    std::vector<KeyRequest> requests;
+    for (int i = 0; i < 10; ++i) {
+        // libkrb5 waits for a lost UDP packet and for a silent TCP connection in two different places.
+        const auto* more = i % 2 == 0 ? "" : "    udp_preference_limit = 1";
+        containers.push_back(must(Container::start(spec_for_port(dead.port(), ticket, more))));
+        const auto fields = fields_for(containers.back().tid(), unused_uid());
+        requests.push_back(must(KeyRequest::start(fields.description())));
+    }
+    // Somebody whose KDC is well is not held up by them.
+    const auto well = must(Container::start(spec_with_ticket(ticket, unused_uid())));
+    const auto answer = ask(fields_for(well.tid(), unused_uid()));
+    (void)expect_token(answer, "alice");
+    EXPECT_LT(answer.elapsed.count(), 3000);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        SCOPED_TRACE(i);
+        const auto late = must(requests[i].finish());
+        EXPECT_TRUE(late.error == ETIMEDOUT || late.error == EHOSTUNREACH) << late.text();
+        EXPECT_LT(late.elapsed.count(), kDeadlineMs);
+        // A KDC that is only slow is given a chance.
+        EXPECT_GT(late.elapsed.count(), 900);
+    }
 }
 
-TEST_F(Waiting, KdcThatNeverAnswersOverTcp_EndsWithinTheDeadline) {
+TEST_F(Waiting, WorkerThatIsStopped_EndsWithinTheDeadline) {
+    // Whoever runs as the same user in the host's pid namespace can do that.
     const auto dead = must(DeadKdc::open());
-    const auto spec =
-        spec_for_port(dead.port(), must(realm().ticket("alice")), "    udp_preference_limit = 1");
-    const auto container = must(Container::start(spec));
-    const auto answer = ask(fields_for(container.tid(), unused_uid()));
-    EXPECT_TRUE(answer.error == ETIMEDOUT || answer.error == EHOSTUNREACH) << answer.text();
+    const auto container = must(Container::start(spec_for_port(dead.port(), must(realm().ticket("alice")))));
+    auto request = must(KeyRequest::start(fields_for(container.tid(), unused_uid()).description()));
+    ASSERT_EQ(0, ::kill(must(await_worker()), SIGSTOP));
+    const auto answer = must(request.finish());
+    EXPECT_EQ("ETIMEDOUT", refusal(answer));
     EXPECT_LT(answer.elapsed.count(), kDeadlineMs);
 }
 
@@ -57,28 +76,6 @@ TEST_F(Waiting, ServiceTicketInTheCache_DoesNotCareForADeadKdc) {
     const auto answer = ask(fields_for(container.tid(), unused_uid()));
     (void)expect_token(answer, "alice");
     EXPECT_LT(answer.elapsed.count(), 1000);
-}
-
-TEST_F(Waiting, EightDeadKdcsAtOnce_DoNotAddUp) {
-    const auto dead = must(DeadKdc::open());
-    const auto ticket = must(realm().ticket("alice"));
-    std::vector<Container> containers;
-    std::vector<KeyRequest> requests;
-    for (int i = 0; i < 8; ++i) {
-        containers.push_back(must(Container::start(spec_for_port(dead.port(), ticket))));
-        requests.push_back(
-            must(KeyRequest::start(fields_for(containers.back().tid(), unused_uid()).description())));
-    }
-    // Somebody whose KDC is well is not held up by them.
-    const auto well = must(Container::start(spec_with_ticket(ticket, unused_uid())));
-    const auto answer = ask(fields_for(well.tid(), unused_uid()));
-    (void)expect_token(answer, "alice");
-    EXPECT_LT(answer.elapsed.count(), 3000);
-    for (auto& request : requests) {
-        const auto late = must(request.finish());
-        EXPECT_TRUE(late.error == ETIMEDOUT || late.error == EHOSTUNREACH) << late.text();
-        EXPECT_LT(late.elapsed.count(), kDeadlineMs);
-    }
 }
 
 }  // namespace

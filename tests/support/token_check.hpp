@@ -21,7 +21,8 @@ struct SpnegoPayload {
     std::string blob;
 };
 
-/// @param padding  bytes after the end that are let pass; cifs-utils sends 4 (its header ends in a padded array)
+/// @param padding  bytes after the end that are let pass; cifs-utils sends 4 (its header ends in a padded
+/// array)
 /// @errors  EBADMSG too short, or longer than its lengths say
 [[nodiscard]] nsutil::Result<SpnegoPayload> parse_payload(const std::string& bytes, std::size_t padding = 0);
 

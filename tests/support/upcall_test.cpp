@@ -1,8 +1,10 @@
 #include "support/upcall_test.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "support/leftovers.hpp"
@@ -31,17 +33,16 @@ void UpcallTest::SetUp() {
 }
 
 void UpcallTest::TearDown() {
+    // A test that broke off may have an upcall under way, which must not be held against the next one.
+    if (HasFailure()) {
+        if (const auto worker = await_worker(0)) (void)::kill(*worker, SIGKILL);
+    }
     for (const auto& line : keys_under_construction(1000))
         ADD_FAILURE() << "left under construction: " << line;
-    const auto helpers_running = [this] {
-        std::size_t count = 0;
-        for (const auto& rule : rules_) count += rule.running_helpers().size();
-        return count;
-    };
-    for (int i = 0; i < 200 && helpers_running() > 0; ++i) {
+    for (int i = 0; i < 200 && !running_helpers().empty(); ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    EXPECT_EQ(0U, helpers_running()) << "helpers still run one second after their answers";
+    EXPECT_TRUE(running_helpers().empty()) << "helpers still run one second after their answers";
     rules_.clear();
     for (const auto& report : take_sanitizer_reports()) ADD_FAILURE() << "sanitizer report:\n" << report;
     const auto records = log_ ? log_->take("") : std::vector<std::string>();
@@ -98,6 +99,31 @@ UpcallFields UpcallTest::fields_for(pid_t tid, std::uint32_t host_uid) {
 KeyAnswer UpcallTest::ask_text(const std::string& description) {
     asked_.push_back(description);
     return must(ask_kernel(description));
+}
+
+std::vector<pid_t> UpcallTest::running_helpers() const {
+    std::vector<pid_t> all;
+    for (const auto& rule : rules_) {
+        for (const pid_t pid : rule.running_helpers()) all.push_back(pid);
+    }
+    return all;
+}
+
+nsutil::Result<pid_t> UpcallTest::await_worker(int patience_ms) const {
+    for (; patience_ms >= 0; patience_ms -= 2) {
+        const auto all = running_helpers();
+        for (const pid_t pid : all) {
+            const auto stat = read_file(fmt::format("/proc/{}/stat", pid)).value_or("");
+            // "pid (name) state ppid ...": the name may hold anything, and ends at the last ')'.
+            int parent = 0;
+            const auto name_end = stat.rfind(')');
+            if (name_end == std::string::npos || stat.size() < name_end + 4) continue;
+            parent = std::atoi(stat.c_str() + name_end + 4);
+            if (std::ranges::find(all, parent) != all.end()) return pid;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return nsutil::fail(ESRCH, "no worker was seen");
 }
 
 AcceptedToken UpcallTest::expect_token(const KeyAnswer& answer, std::string_view user) {

@@ -56,6 +56,11 @@ class UpcallTest : public testing::Test {
     [[nodiscard]] KeyAnswer ask(const UpcallFields& fields) { return ask_text(fields.description()); }
     [[nodiscard]] KeyAnswer ask_text(const std::string& description);
 
+    /// The processes of this test's rules that run now.
+    [[nodiscard]] std::vector<pid_t> running_helpers() const;
+    /// The worker of the only upcall under way: a helper whose parent is one too.
+    [[nodiscard]] nsutil::Result<pid_t> await_worker(int patience_ms = 2000) const;
+
     /// The answer is a token that the service's keytab accepts, of this client of the realm, whose
     /// sub-session key is the payload's.
     /// @return what the acceptor learnt
