@@ -115,12 +115,12 @@ Result<NamespaceSet> NamespaceSet::open(const Task& task, const NamespaceView& o
     return set;
 }
 
-int NamespaceSet::enter_mount_and_net() const {
+int NamespaceSet::enter_mount_and_net(bool with_net) const {
     if (enters(NamespaceKind::mount) && ::setns(fd(NamespaceKind::mount).get(), CLONE_NEWNS) != 0)
         return errno;
     if (root_ && (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)) return errno;
     if (::chdir("/") != 0) return errno;
-    if (enters(NamespaceKind::net) && ::setns(fd(NamespaceKind::net).get(), CLONE_NEWNET) != 0) return errno;
+    if (with_net && enters(NamespaceKind::net) && ::setns(fd(NamespaceKind::net).get(), CLONE_NEWNET) != 0) return errno;
     return 0;
 }
 

@@ -86,7 +86,8 @@ class NamespaceSet {
     /// Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT in the caller's user namespace, which is why it comes
     /// before enter_user(). The working directory is the task's root afterwards.
     /// @return 0, or the errno of the call that failed; the caller is then in between and must exit
-    [[nodiscard]] int enter_mount_and_net() const;
+    /// @param with_net  false: the caller's own network is kept
+    [[nodiscard]] int enter_mount_and_net(bool with_net = true) const;
 
     /// Enters the user namespace where it is not the caller's own. System calls only.
     /// Afterwards the caller holds every capability *in that namespace*: drop them at once.

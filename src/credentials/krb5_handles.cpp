@@ -20,6 +20,11 @@ int key_errno_of(krb5_error_code error) {
         case KRB5_KDC_UNREACH:
         case KRB5_REALM_UNKNOWN:
         case KRB5_REALM_CANT_RESOLVE:
+        // What libkrb5 makes of a name server that does not answer (EAI_AGAIN), and of sockets.
+        case EAGAIN:
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case ENETUNREACH:
             return EHOSTUNREACH;
         case KRB5_FCC_PERM:
         case KRB5_CC_NOSUPP:

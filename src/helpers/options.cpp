@@ -17,7 +17,8 @@ enum LongOnly : int {
     kMapFile,
     kLogon,
     kLogonFile,
-    kSessionDir
+    kSessionDir,
+    kConfig
 };
 
 constexpr const char* kShort = ":cdEe:hk:K:ltv";
@@ -35,6 +36,7 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"test-type", required_argument, nullptr, kTestType},
                             {"deadline", required_argument, nullptr, kDeadline},
                             {"session-dir", required_argument, nullptr, kSessionDir},
+                            {"config", required_argument, nullptr, kConfig},
                             {"json", no_argument, nullptr, kJson},
                             {"sources", required_argument, nullptr, kSources},
                             {"map-file", required_argument, nullptr, kMapFile},
@@ -135,6 +137,11 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 options.deadline = std::chrono::milliseconds(*span_ms);
                 break;
             }
+            case kConfig:
+                options.spnego.config = ::optarg;
+                if (!options.spnego.config.starts_with('/'))
+                    return fail(EINVAL, "not an absolute path: " + options.spnego.config);
+                break;
             case kSessionDir:
                 session_folder = ::optarg;
                 if (!session_folder->starts_with('/'))
@@ -197,6 +204,7 @@ const char* helper_usage() {
            "      --json                 print one line of JSON\n"
            "      --test-type=TYPE       treat a user key as one of TYPE; its origin is not checked:\n"
            "                             for tests and benchmarks only\n"
+           "      --config=FILE          rules, in place of /etc/nsupcall.conf; and FILE.d/*.conf\n"
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
            "      --session-dir=DIR      remember sessions below DIR (default /run/nsupcall/sessions, with\n"
            "                             --test-type nowhere): for tests only\n"

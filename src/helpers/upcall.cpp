@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "helpers/last_word.hpp"
 #include "helpers/other_calls.hpp"
 #include "keys/spnego_payload.hpp"
 #include "privsep/remember.hpp"
@@ -68,6 +69,7 @@ std::string message_of(const Record& record, int code, const std::string& why) {
         text += "; namespaces of the " + outcome.place->whose;
         for (const auto& note : outcome.place->notes) text += "; " + escape(note, 512);
     }
+    if (!outcome.rule.empty()) text += "; rule " + escape(outcome.rule);
     const auto tried = outcome.reply.trace.summary(std::time(nullptr));
     if (!tried.empty()) text += "; tried " + tried;
     return text;
@@ -97,8 +99,14 @@ void log_answer(const Record& record, int code, const std::string& why) {
     }
     const auto container = container_of(record.outcome);
     if (!container.empty()) fields.push_back({"NSUPCALL_CONTAINER", container});
+    if (!record.outcome.rule.empty()) fields.push_back({"NSUPCALL_RULE", record.outcome.rule});
     const auto severity = code == 0 ? Severity::info : code == EPERM ? Severity::warning : Severity::error;
     log_record(severity, kProgram, message_of(record, code, why), fields);
+    const auto& problems = record.outcome.config_problems;
+    if (problems.empty()) return;
+    std::string text = "configuration: " + escape(problems.front(), 512);
+    if (problems.size() > 1) text += ", and " + std::to_string(problems.size() - 1) + " more";
+    log_record(Severity::error, kProgram, text, {});
 }
 
 /// For -d: the request as it came, and how long the answer took.
@@ -134,7 +142,11 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
         error = request.error();
     } else {
         record.request = std::move(*request);
-        record.outcome = answer_spnego(record.request, options.spnego, deadline);
+        auto spnego = options.spnego;
+        spnego.deadline_changed = [&](const nsutil::Deadline& changed) {
+            arm_last_word(options.key, changed);
+        };
+        record.outcome = answer_spnego(record.request, spnego, deadline);
         const auto& reply = record.outcome.reply;
         if (reply.code == 0) {
             const auto payload = make_spnego_payload(reply.session_key, reply.token);

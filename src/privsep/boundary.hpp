@@ -21,6 +21,7 @@ struct BoundaryPlan {
     pid_t parent = 0;                                ///< the broker; a worker whose broker is gone ends
     int reply_fd = -1;                               ///< the only descriptor above 2 that stays open
     std::span<const char* const> write_directories;  ///< paths inside, in which a ccache may be written
+    bool host_network = false;                       ///< the network namespace is not entered
     unsigned cpu_seconds = 0;
 };
 

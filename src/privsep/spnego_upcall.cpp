@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "credentials/host_profile.hpp"
+#include "credentials/host_sources.hpp"
 #include "credentials/keytab_source.hpp"
 #include "credentials/service_name.hpp"
 #include "nsutil/child.hpp"
 #include "privsep/place.hpp"
+#include "privsep/rule_choice.hpp"
 #include "privsep/sealed_job.hpp"
 #include "privsep/worker.hpp"
 
@@ -29,33 +31,33 @@ Reply run(const WorkerTask& task, const nsutil::Deadline& deadline) {
     return reply;
 }
 
+std::uint32_t creduid_of(const SpnegoRequest& request, const SpnegoOptions& options) {
+    return options.legacy_uid ? request.uid : request.creduid;
+}
+
 /// Everything that both attempts (the requester's namespaces, the host's) share.
 class Attempt {
   public:
-    Attempt(const SpnegoRequest& request, const SpnegoOptions& options, const Requester& requester,
-            const nsutil::Deadline& deadline)
+    Attempt(const SpnegoRequest& request, const SpnegoOptions& options, const Settings& settings,
+            const Requester& requester, const nsutil::Deadline& deadline)
         : request_(request),
           options_(options),
+          settings_(settings),
           requester_(requester),
           deadline_(deadline),
-          creduid_(options.legacy_uid ? request.uid : request.creduid) {}
+          creduid_(creduid_of(request, options)) {}
 
-    /// Reads what the options name from the host.
+    /// Reads what the options and the rule name from the host.
     Result<void> prepare() {
         if (!options_.krb5_conf.empty()) {
             auto profile = HostProfile::read(options_.krb5_conf);
             if (!profile) return propagate(profile);
             profile_ = std::move(*profile);
         }
-        if (!options_.keytab.empty()) {
-            constexpr const char* kMemory = "MEMORY:nsupcall-host-keytab";
-            auto loaded = load_host_keytab(options_.keytab, kMemory);
-            // Only a last resort: caches are looked for all the same.
-            if (loaded)
-                keytab_ = kMemory;
-            else
-                keytab_problem_ = loaded.error().text();
-        }
+        if (!settings_.allows(Source::keytab)) return {};
+        load_keytab("keytab of the host", options_.keytab, "MEMORY:nsupcall-host-keytab", keytab_);
+        load_keytab("keytab of rule " + settings_.rule, settings_.keytab, "MEMORY:nsupcall-rule-keytab",
+                    rule_keytab_);
         return {};
     }
 
@@ -69,7 +71,7 @@ class Attempt {
         WorkerTask task{.namespaces = namespaces, .host_uid = creduid_, .inside_uid = *inside_uid};
         task.host_gid = runs_as ? requester_.status.gids.real : kNoGroup;
         if (runs_as) task.host_groups = requester_.status.groups;
-        if (!options_.probe_environment)
+        if (!options_.probe_environment || !settings_.environment)
             task.query.environment.note = "switched off";
         else if (!place.of_requester)
             task.query.environment.note = "it names a place in other namespaces";
@@ -85,34 +87,56 @@ class Attempt {
         task.query.inside_uid = *inside_uid;
         task.query.host_uid = creduid_;
         task.query.session_ccache = place.ccache;
+        task.query.container = place.container.empty() ? requester_.container : place.container;
         task.query.host_keytab = keytab_;
+        task.query.rule_keytab = rule_keytab_;
         task.query.trust_dns = options_.trust_dns;
+        task.query.settings = settings_;
+        if (settings_.allows(Source::host_ccache) && !settings_.host_ccaches.empty())
+            task.query.host_ccaches = load_host_ccaches(task.query);
         task.security = request_.security;
         task.profile = profile_.get();
         auto reply = run(task, deadline_);
-        if (reply.code != 0 && !keytab_problem_.empty())
-            reply.trace.add({"keytab of the host", options_.keytab, Verdict::failed, {}, 0, keytab_problem_});
+        if (reply.code != 0)
+            for (const auto& problem : keytab_problems_) reply.trace.add(problem);
         return reply;
     }
 
   private:
+    /// Only a last resort: where it cannot be read caches are looked for all the same.
+    void load_keytab(const std::string& source, const std::string& path, const char* memory_name,
+                     std::string& target) {
+        if (path.empty()) return;
+        if (const auto loaded = load_host_keytab(path, memory_name))
+            target = memory_name;
+        else
+            keytab_problems_.push_back({source, path, Verdict::failed, {}, 0, loaded.error().text()});
+    }
+
     const SpnegoRequest& request_;
     const SpnegoOptions& options_;
+    const Settings& settings_;
     const Requester& requester_;
     const nsutil::Deadline& deadline_;
     std::uint32_t creduid_;
     std::unique_ptr<HostProfile> profile_;
-    std::string keytab_, keytab_problem_;
+    std::string keytab_, rule_keytab_;  ///< MEMORY keytabs; empty for none
+    std::vector<Candidate> keytab_problems_;
 };
 
 }  // namespace
 
 SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& options,
-                            const nsutil::Deadline& deadline) {
+                            const nsutil::Deadline& given_deadline) {
     SpnegoOutcome outcome;
+    auto deadline = given_deadline;
     if (request.security == Security::iakerb) {
-        outcome.reply =
-            failed_reply(EINVAL, "sec=iakerb is not supported: mount with sec=krb5 and a ticket from kinit");
+        // An IAKERB exchange takes several messages each way (draft-ietf-kitten-iakerb); the kernel's client
+        // asks for one token, and brings no answer of the server back.
+        outcome.reply = failed_reply(EINVAL,
+                                     "sec=iakerb is not possible: the kernel carries one token only. Where "
+                                     "the KDC can be reached from "
+                                     "here mount with sec=krb5, else with sec=ntlmssp");
         return outcome;
     }
     auto requester = Requester::open(request.tid);
@@ -123,20 +147,36 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
     outcome.requester = std::move(*requester);
     const auto& who = *outcome.requester;
 
-    Attempt attempt(request, options, who, deadline);
-    if (auto prepared = attempt.prepare(); !prepared) {
-        outcome.reply = failed_reply(prepared.error().code, prepared.error().text());
+    auto place = resolve_place(request, who, options.sessions, deadline);
+    const auto chosen = choose_settings(options.config, request, creduid_of(request, options), who,
+                                        place ? &*place : nullptr);
+    const auto& settings = chosen.settings;
+    outcome.rule = settings.rule;
+    outcome.config_problems = chosen.problems;
+    if (settings.deny) {
+        outcome.reply = failed_reply(EACCES, settings.rule.empty() ? "denied by the configuration"
+                                                                   : "denied by rule " + settings.rule);
         return outcome;
     }
-    auto place = resolve_place(request, who, options.sessions, deadline);
+    if (settings.deadline_s != 0) {
+        deadline = nsutil::Deadline::after(std::chrono::seconds(settings.deadline_s));
+        if (options.deadline_changed) options.deadline_changed(deadline);
+    }
+    place = apply_target(settings.target, std::move(place), request, who, options.sessions, deadline);
     if (!place) {
         outcome.reply = failed_reply(place.error().code, place.error().text());
+        return outcome;
+    }
+    Attempt attempt(request, options, settings, who, deadline);
+    if (auto prepared = attempt.prepare(); !prepared) {
+        outcome.reply = failed_reply(prepared.error().code, prepared.error().text());
         return outcome;
     }
     outcome.reply = attempt.in(*place);
     outcome.place = std::move(*place);
     // A service of the host with a private /tmp has its tickets where the host keeps them.
-    if (outcome.reply.code == ENOKEY && outcome.place->of_requester && who.is_host_service()) {
+    if (outcome.reply.code == ENOKEY && outcome.place->of_requester &&
+        (who.is_host_service() || settings.host_fallback)) {
         auto trace = std::move(outcome.reply.trace);
         outcome.place = host_place(who);
         outcome.reply = attempt.in(*outcome.place);

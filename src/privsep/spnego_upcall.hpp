@@ -2,9 +2,11 @@
 /// @file
 /// The engine: from a request for a SPNEGO token to the answer. Knows no key.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "nsutil/deadline.hpp"
 #include "nsutil/result.hpp"
@@ -12,24 +14,30 @@
 #include "privsep/reply.hpp"
 #include "privsep/requester.hpp"
 #include "request/spnego_request.hpp"
+#include "rules/rule_set.hpp"
 
 namespace nsupcall {
 
 /// What the command line says about how to answer.
 struct SpnegoOptions {
-    bool trust_dns = false;         ///< -t
-    bool legacy_uid = false;        ///< -l: uid= in place of creduid=
-    bool probe_environment = true;  ///< less -E
-    std::string krb5_conf;          ///< -k: a file of the host; empty: the namespace's own
-    std::string keytab;             ///< -K: a file of the host; empty: none
-    SessionStore sessions;          ///< --session-dir: where answered requests are remembered
+    bool trust_dns = false;            ///< -t
+    bool legacy_uid = false;           ///< -l: uid= in place of creduid=
+    bool probe_environment = true;     ///< less -E
+    std::string krb5_conf;             ///< -k: a file of the host; empty: the namespace's own
+    std::string keytab;                ///< -K: a file of the host; empty: none
+    SessionStore sessions;             ///< --session-dir: where answered requests are remembered
+    std::string config = kConfigPath;  ///< --config: the rules; its folder is the same with ".d" behind
+    /// Called where a rule sets another deadline than the one that was given. May be empty.
+    std::function<void(const nsutil::Deadline&)> deadline_changed{};
 };
 
 /// One answered request.
 struct SpnegoOutcome {
-    std::optional<Requester> requester;  ///< nothing where it was never found
-    Reply reply;                         ///< a token, or an errno with its reason
-    std::optional<Place> place;          ///< where it was answered, or last tried
+    std::optional<Requester> requester;        ///< nothing where it was never found
+    Reply reply;                               ///< a token, or an errno with its reason
+    std::optional<Place> place;                ///< where it was answered, or last tried
+    std::string rule;                          ///< name of the rule that matched; empty where none did
+    std::vector<std::string> config_problems;  ///< what is wrong with the configuration
 };
 
 /// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.

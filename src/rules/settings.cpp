@@ -5,7 +5,7 @@
 namespace nsupcall {
 
 std::string_view source_name(Source source) {
-    static constexpr std::array<std::string_view, kSources> kNames = {
+    static constexpr std::array<std::string_view, kSourceKinds> kNames = {
         "environment", "session", "rule",        "default", "tmp",
         "run-user",    "csi",     "host-ccache", "keytab",  "gssproxy"};
     const auto index = static_cast<std::size_t>(source);

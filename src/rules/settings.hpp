@@ -22,7 +22,7 @@ enum class Source : std::uint8_t {
     keytab,       ///< keytabs: the rule's, -K, the requester's, the namespace's
     gssproxy,     ///< a gssproxy daemon whose socket the namespace shows
 };
-inline constexpr std::uint8_t kSources = 10;
+inline constexpr std::uint8_t kSourceKinds = 10;
 inline constexpr Source kDefaultSources[] = {
     Source::environment, Source::session, Source::rule,        Source::fallback, Source::tmp,
     Source::run_user,    Source::csi,     Source::host_ccache, Source::keytab,   Source::gssproxy};

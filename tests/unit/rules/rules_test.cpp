@@ -56,7 +56,7 @@ TEST_F(Rules, Absent_IsTheDefaults) {
     EXPECT_FALSE(settings.deny);
     EXPECT_TRUE(settings.keytab.empty());
     EXPECT_EQ(GssProxyChoice::never, settings.gssproxy);
-    EXPECT_EQ(static_cast<std::size_t>(kSources), settings.sources.size());
+    EXPECT_EQ(static_cast<std::size_t>(kSourceKinds), settings.sources.size());
 }
 
 TEST_F(Rules, FirstMatch_ByName_InheritsTheDefaults) {

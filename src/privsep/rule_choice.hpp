@@ -1,0 +1,39 @@
+#pragma once
+/// @file
+/// What the host's rules say about one request.
+
+#include <string>
+#include <vector>
+
+#include "nsutil/deadline.hpp"
+#include "nsutil/result.hpp"
+#include "privsep/place.hpp"
+#include "privsep/requester.hpp"
+#include "request/spnego_request.hpp"
+#include "rules/settings.hpp"
+
+namespace nsupcall {
+
+/// The settings for one request, and the place that follows from them.
+struct RuleChoice {
+    Settings settings;
+    std::vector<std::string> problems;  ///< what is wrong with the configuration, for the log
+};
+
+/// Matches the rules below `config` with a request.
+///
+/// A kernel thread is matched as those for whom it acts: `place` is where its session belongs.
+/// @param place  null where nothing tells that
+[[nodiscard]] RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request,
+                                         std::uint32_t creduid, const Requester& requester,
+                                         const Place* place);
+
+/// Moves the request to where the rule's `target` wants it.
+/// @param place  what resolve_place() decided
+/// @errors those of mounter_place_for_task()
+[[nodiscard]] nsutil::Result<Place> apply_target(TargetChoice target, nsutil::Result<Place> place,
+                                                 const SpnegoRequest& request, const Requester& requester,
+                                                 const SessionStore& sessions,
+                                                 const nsutil::Deadline& deadline);
+
+}  // namespace nsupcall
