@@ -206,7 +206,7 @@ clean_up() {
   rm -f "$CONTAINERS"/*
   for target in $(awk '$3 == "cifs" { print $2 }' /proc/mounts | tac); do umount "$target" 2>/dev/null || umount -l "$target"; done
   wait_for 5 unmounted
-  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/*
+  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall
   domain_addresses
   domain_files
   give $U1 labu1 "$(default_ccache $U1)"

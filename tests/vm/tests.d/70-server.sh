@@ -25,7 +25,11 @@ test_dfs_failover() {
 }
 
 has_connections() { [ "$(client_ports | wc -l)" -ge "$1" ]; }
-expect_connections() { wait_for 10 has_connections "$1" || fail "$(client_ports | wc -l) connections instead of $1"; }
+expect_connections() {
+  wait_for 10 has_connections "$1" && return
+  grep -q ';host=;' "$(record_file)" && skip "this kernel asks for its extra channels without naming the host"
+  fail "$(client_ports | wc -l) connections instead of $1"
+}
 
 test_multichannel() {
   mount_share multichannel,max_channels=3,cruid=$U1
