@@ -151,8 +151,7 @@ TEST_F(Idmap, WellKnownAndBuiltinSids) {
 
 TEST_F(Idmap, MalformedDescriptions_AreEinval) {
     // A pattern for each: the forms must be exact, not found somewhere inside.
-    for (const auto* tail :
-         {"", "-", "-4294967296", "-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15", "-01", "x"}) {
+    for (const auto* tail : {"", "-", "-4294967296", "-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15", "-01", "x"}) {
         const auto description = "os:" + sid(1) + tail;
         if (*tail == '\0') continue;
         serve(description, {});
