@@ -114,7 +114,7 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     if (const int error = nsutil::set_limits(limits)) return failed("set limits", error);
     if (const int error = confine_files(plan.write_directories)) return failed("confine files", error);
     if (nsutil::can_change_user()) std::abort();
-    if (const int error = nsutil::install_seccomp(worker_filter()))
+    if (const int error = nsutil::install_seccomp(worker_filter(plan.with_gssproxy)))
         return failed("install the filter", error);
 
     // 5. Proof.

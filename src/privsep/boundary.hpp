@@ -22,6 +22,7 @@ struct BoundaryPlan {
     int reply_fd = -1;                               ///< the only descriptor above 2 that stays open
     std::span<const char* const> write_directories;  ///< paths inside, in which a ccache may be written
     bool host_network = false;                       ///< the network namespace is not entered
+    bool with_gssproxy = false;                      ///< its interposer was loaded
     unsigned cpu_seconds = 0;
 };
 

@@ -139,6 +139,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
                                .reply_fd = reply_fd,
                                .write_directories = directory_names,
                                .host_network = query.settings.network == NetworkChoice::host,
+                               .with_gssproxy = gssproxy_is_loaded(),
                                .cpu_seconds = static_cast<unsigned>(deadline.remaining_ms() / 1000) + 1};
     const char* step = nullptr;
     int error = EmergencyReply::arm(reply_fd, deadline);

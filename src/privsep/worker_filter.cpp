@@ -5,7 +5,8 @@ namespace {
 #include "worker_filter.inc"
 }  // namespace
 
-std::span<const sock_filter> worker_filter() {
+std::span<const sock_filter> worker_filter(bool with_gssproxy) {
+    if (with_gssproxy) return kWorkerFilterWithGssproxy;
     return kWorkerFilter;
 }
 

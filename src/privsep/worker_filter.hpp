@@ -13,6 +13,7 @@ namespace nsupcall {
 /// Memory can never become executable, and no file can be mapped (EACCES). What a library may try and do without fails with EPERM;
 /// what nothing in a worker should ever try (exec, fork, ptrace, setns, mount, bpf, ...) raises SIGSYS.
 /// See filter/generate_worker_filter.cpp for the list.
-[[nodiscard]] std::span<const sock_filter> worker_filter();
+/// @param with_gssproxy  also what gssproxy's interposer needs to talk to its daemon
+[[nodiscard]] std::span<const sock_filter> worker_filter(bool with_gssproxy = false);
 
 }  // namespace nsupcall

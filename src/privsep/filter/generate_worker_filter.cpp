@@ -51,6 +51,10 @@ constexpr const char* kAllowed[] = {
     // KEYRING caches: a new ticket is a new key of the user's own
     "add_key"};
 
+/// What gssproxy's interposer waits for its daemon with; only in the program for workers that loaded it.
+constexpr const char* kAllowedForGssproxy[] = {"epoll_create1", "epoll_ctl",      "epoll_wait",
+                                               "epoll_pwait",   "timerfd_create", "timerfd_settime"};
+
 /// keyctl operations that KEYRING caches need (linux/keyctl.h): GET_KEYRING_ID, DESCRIBE, LINK, SEARCH, READ,
 /// SET_TIMEOUT, GET_PERSISTENT.
 constexpr std::uint64_t kKeyctlAllowed[] = {0, 6, 8, 10, 11, 15, 22};
@@ -157,7 +161,7 @@ class Filter {
         rule(SCMP_ACT_ALLOW, call, arguments);
     }
 
-    void write_program() {
+    void write_program(const char* name) {
         const int fd = ::memfd_create("filter", 0);
         if (fd < 0) die("memfd_create", errno);
         check("export", seccomp_export_bpf(context_, fd));
@@ -165,7 +169,7 @@ class Filter {
                                          sizeof(sock_filter));
         if (::pread(fd, program.data(), program.size() * sizeof(sock_filter), 0) < 0) die("read", errno);
         (void)::close(fd);
-        std::printf("constexpr sock_filter kWorkerFilter[] = {\n");
+        std::printf("constexpr sock_filter %s[] = {\n", name);
         for (const auto& step : program)
             std::printf("    {0x%02x, %u, %u, 0x%08x},\n", step.code, step.jt, step.jf, step.k);
         std::printf("};\n");
@@ -239,7 +243,11 @@ int main(int argc, char** argv) {
         std::fputs(condition, stdout);
         Filter filter(architecture);
         fill(filter, sanitizer);
-        filter.write_program();
+        filter.write_program("kWorkerFilter");
+        Filter wider(architecture);
+        fill(wider, sanitizer);
+        for (const char* call : kAllowedForGssproxy) wider.allow(call);
+        wider.write_program("kWorkerFilterWithGssproxy");
     }
     std::puts("#else\n#error \"no seccomp program for this architecture\"\n#endif");
     return std::fflush(stdout) == 0 ? 0 : 1;
