@@ -1,5 +1,6 @@
 #include "nsutil/sandbox.hpp"
 
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -39,8 +40,15 @@ int add_rule(int ruleset, int dir_fd, std::uint64_t rights) {
 }
 
 int limit(int resource, std::uint64_t value) {
-    const rlimit both = {value, value};
-    return ::setrlimit(static_cast<__rlimit_resource_t>(resource), &both) == 0 ? 0 : errno;
+    const auto which = static_cast<__rlimit_resource_t>(resource);
+    rlimit both = {value, value};
+    if (::setrlimit(which, &both) == 0) return 0;
+    // Whoever started us has set a lower one, which is as good.
+    rlimit present = {};
+    if (errno != EPERM || ::getrlimit(which, &present) != 0) return errno;
+    if (present.rlim_max >= value) return EPERM;
+    both = {present.rlim_max, present.rlim_max};
+    return ::setrlimit(which, &both) == 0 ? 0 : errno;
 }
 
 int close_range_or_each(unsigned first, unsigned last) {
@@ -55,6 +63,16 @@ int close_range_or_each(unsigned first, unsigned last) {
 }
 
 }  // namespace
+
+int detach_standard_streams() {
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return errno;
+    int error = 0;
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (error == 0 && fd != null && ::dup2(null, fd) < 0) error = errno;
+    if (null > STDERR_FILENO) (void)::close(null);
+    return error;
+}
 
 int close_all_but(std::span<const int> keep) {
     constexpr int kLastStandard = 2;

@@ -18,11 +18,16 @@ struct SandboxLimits {
     std::uint64_t cpu_seconds;
 };
 
+/// Puts /dev/null, as the caller's mounts have it, in the place of standard input, output and error: what
+/// they are is the business of whoever started the parent. @return 0 or an errno
+[[nodiscard]] int detach_standard_streams();
+
 /// Closes every descriptor but those in `keep` (sorted ascending) that is above 2.
 /// @return 0 or an errno
 [[nodiscard]] int close_all_but(std::span<const int> keep);
 
-/// Sets hard limits; core dumps and new processes are limited to none. @return 0 or an errno
+/// Sets hard limits, or keeps lower ones that are there already; core dumps and new processes are limited
+/// to none. @return 0 or an errno
 [[nodiscard]] int set_limits(const SandboxLimits& limits);
 
 /// @return 0 or an errno

@@ -29,13 +29,20 @@ Objection objection_of_errno(int error) {
 
 std::optional<Objection> object_to_path(const std::string& path, std::uint32_t uid, bool directory) {
     if (path.empty() || path[0] != '/') return Objection{Verdict::unsupported, "not an absolute path"};
-    // O_NONBLOCK: whoever plants a FIFO here gets no reader to wait for a writer.
+    const auto wrong_kind = [&](const struct stat& info) {
+        return directory ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode);
+    };
+    const Objection wrong = {Verdict::malformed, directory ? "it is no directory" : "it is no regular file"};
+    // Looked at before it is opened: opening alone makes some devices act (a watchdog starts, a tape
+    // rewinds).
+    struct stat info = {};
+    if (::stat(path.c_str(), &info) != 0) return objection_of_errno(errno);
+    if (wrong_kind(info)) return wrong;
+    // It may have been exchanged since. O_NONBLOCK: a FIFO gets no reader to wait for a writer.
     const nsutil::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!fd) return objection_of_errno(errno);
-    struct stat info = {};
     if (::fstat(fd.get(), &info) != 0) return objection_of_errno(errno);
-    if (directory ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode))
-        return Objection{Verdict::malformed, directory ? "it is no directory" : "it is no regular file"};
+    if (wrong_kind(info)) return wrong;
     if (info.st_uid != uid && info.st_uid != 0)
         return Objection{Verdict::not_owned, "it belongs to uid " + std::to_string(info.st_uid)};
     if (!directory && info.st_size > kCcacheBytesMost)

@@ -1,8 +1,10 @@
 #include "privsep/boundary.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +23,15 @@ namespace {
 constexpr nsutil::SandboxLimits kLimits = {
     .address_space_bytes = 256ULL << 20U, .file_bytes = 16ULL << 20U, .open_files = 64, .cpu_seconds = 0};
 
+/// False for a file system of the kernel's: /proc/self/mem is this process' own code, and who names a ccache
+/// beside it is up to something.
+bool holds_files(int directory_fd) {
+    struct statfs info = {};
+    if (::fstatfs(directory_fd, &info) != 0) return false;
+    return info.f_type != PROC_SUPER_MAGIC && info.f_type != SYSFS_MAGIC &&
+           info.f_type != CGROUP2_SUPER_MAGIC;
+}
+
 /// Opens the directories in which a ccache may be written. Runs as the user, who may lack some of them.
 template <std::size_t Most>
 struct OpenDirectories {
@@ -30,7 +41,11 @@ struct OpenDirectories {
         for (const char* path : paths) {
             if (count == Most) break;
             const int fd = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-            if (fd >= 0) fds[count++] = fd;
+            if (fd < 0) continue;
+            if (holds_files(fd))
+                fds[count++] = fd;
+            else
+                (void)::close(fd);
         }
     }
     ~OpenDirectories() {
@@ -76,8 +91,8 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
         return std::optional(BoundaryFailure{step, error});
     };
 
-    // 1. Nothing worth stealing: no key, no environment, no groups but the requester's. The groups come
-    //    before the user namespace, in which setgroups may be denied.
+    // 1. Nothing worth stealing: no key, no environment, no terminal, no groups but the requester's. The
+    //    groups come before the user namespace, in which setgroups may be denied.
     if (const int error = nsutil::bind_to_parent()) return failed("bind to the broker", error);
     if (const int error = drop_key_access()) return failed("give up the keys", error);
     // A time zone of its own, or the first date would make glibc read the container's /etc/localtime. The
@@ -85,6 +100,7 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     static char time_zone[] = "TZ=:";
     static char* environment[] = {time_zone, nullptr};
     ::environ = environment;
+    if (const int error = nsutil::detach_standard_streams()) return failed("let go of the terminal", error);
     const int status_fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     if (status_fd < 0) return failed("open the own status", errno);
     if (const int error = nsutil::set_groups(plan.host_gid, plan.host_groups))
@@ -92,7 +108,8 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
 
     // 2. The requester's namespaces and root, its user namespace last: from there on this process could
     //    not enter the others.
-    if (const int error = plan.namespaces.enter_mount_and_net(!plan.host_network)) return failed("enter the namespaces", error);
+    if (const int error = plan.namespaces.enter_mount_and_net(!plan.host_network))
+        return failed("enter the namespaces", error);
     if (const int error = plan.namespaces.enter_user()) return failed("enter the user namespace", error);
 
     // 3. The user. The bounding set goes first: dropping from it needs the capability that goes with the

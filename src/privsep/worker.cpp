@@ -16,6 +16,7 @@
 #include "nsutil/bounded_read.hpp"
 #include "nsutil/child.hpp"
 #include "nsutil/proc_text.hpp"
+#include "nsutil/sandbox.hpp"
 #include "privsep/boundary.hpp"
 #include "privsep/emergency_reply.hpp"
 #include "privsep/reply.hpp"
@@ -119,6 +120,9 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
     reply.code = ETIMEDOUT;
     reply.message = "the worker did not finish in time";
     EmergencyReply::remember(reply);
+    // Before anything that may block, as reading the environment may: the end of the time, and of the broker.
+    const int armed = EmergencyReply::arm(reply_fd, deadline);
+    const int bound = nsutil::bind_to_parent();
     CredentialQuery query = task.query;
     read_environment(task.environ_dir, query.environment);
     const auto gssproxy = query.settings.gssproxy;
@@ -142,9 +146,9 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
                                .with_gssproxy = gssproxy_is_loaded(),
                                .cpu_seconds = static_cast<unsigned>(deadline.remaining_ms() / 1000) + 1};
     const char* step = nullptr;
-    int error = EmergencyReply::arm(reply_fd, deadline);
+    int error = armed != 0 ? armed : bound;
     if (error != 0)
-        step = "arm the timer";
+        step = armed != 0 ? "arm the timer" : "bind to the broker";
     else if (const auto failure = cross_boundary(plan)) {
         step = failure->step;
         error = failure->error;
