@@ -1,5 +1,6 @@
 #include "helpers/upcall.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,7 +9,9 @@
 #include "helpers/last_word.hpp"
 #include "helpers/other_calls.hpp"
 #include "keys/spnego_payload.hpp"
+#include "nsutil/bounded_read.hpp"
 #include "privsep/remember.hpp"
+#include "request/auth_key_line.hpp"
 #include "request/origin.hpp"
 #include "trace/journal.hpp"
 #include "trace/trace.hpp"
@@ -40,17 +43,50 @@ Result<KeyDescription> describe(const HelperOptions& options, const KeyUnderCons
     return description;
 }
 
-Result<SpnegoRequest> accept(const HelperOptions& options, const KeyDescription& key) {
-    if (options.test_type.empty()) {
-        std::optional<std::string> keyring;
-        if (options.thread_keyring) {
-            // A serial that leads nowhere is a wrong proof, not a missing one.
-            auto described = describe_key(*options.thread_keyring);
-            keyring = described ? *described : std::string();
-        }
-        if (auto genuine = verify_spnego_origin(key, keyring); !genuine) return propagate(genuine);
+/// The task that waits for the key, which no description can lie about. @errors as AuthKeyLine::find
+Result<pid_t> find_waiting_task(const KeyUnderConstruction& key) {
+    auto text = nsutil::read_file_at(AT_FDCWD, "/proc/keys", AuthKeyLine::kTextLimit);
+    if (!text) return propagate(text);
+    auto line = AuthKeyLine::find(*text, key.serial());
+    if (!line) return propagate(line);
+    return line->tid;
+}
+
+/// The same in words, for the record of a forged request.
+std::string describe_waiting_task(const KeyUnderConstruction& key) {
+    const auto tid = find_waiting_task(key);
+    if (!tid) return "nobody that can be found (" + tid.error().text() + ")";
+    const auto task = Requester::open(*tid);
+    return task ? task->describe() : "tid " + std::to_string(*tid) + ", which is gone";
+}
+
+Result<void> verify_origin(const HelperOptions& options, const KeyUnderConstruction& key,
+                           const KeyDescription& description, const SpnegoRequest* request) {
+    std::optional<std::string> keyring;
+    if (options.thread_keyring) {
+        // A serial that leads nowhere is a wrong proof, not a missing one.
+        auto described = describe_key(*options.thread_keyring);
+        keyring = described ? *described : std::string();
     }
-    return SpnegoRequest::parse(key.description);
+    auto genuine = verify_spnego_origin(description, keyring);
+    if (genuine && !keyring && request != nullptr) {
+        const auto waiting = find_waiting_task(key);
+        if (waiting)
+            genuine = verify_named_task(request->tid, *waiting);
+        else if (waiting.error().code == EPERM)
+            genuine = std::unexpected(waiting.error());
+    }
+    if (!genuine) return fail(EPERM, genuine.error().what + "; asked by " + describe_waiting_task(key));
+    return genuine;
+}
+
+Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key,
+                             const KeyDescription& description) {
+    auto request = SpnegoRequest::parse(description.description);
+    if (options.test_type.empty())
+        if (auto genuine = verify_origin(options, key, description, request ? &*request : nullptr); !genuine)
+            return propagate(genuine);
+    return request;
 }
 
 /// One line: who asked, for whom, where, what was tried, why it failed.
@@ -135,7 +171,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
                       Result<KeyDescription> description, const nsutil::Deadline& deadline) {
     Record record;
     if (description) record.key = std::move(*description);
-    auto request = description ? accept(options, record.key)
+    auto request = description ? accept(options, key, record.key)
                                : Result<SpnegoRequest>(std::unexpected(std::move(description.error())));
     std::optional<Error> error;
     if (!request) {

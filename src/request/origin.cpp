@@ -17,4 +17,10 @@ nsutil::Result<void> verify_spnego_origin(const KeyDescription& key,
     return {};
 }
 
+nsutil::Result<void> verify_named_task(pid_t named, pid_t asking) {
+    if (named == asking) return {};
+    return nsutil::fail(EPERM, "forged request: pid= names task " + std::to_string(named) + ", but task " +
+                                   std::to_string(asking) + " asks");
+}
+
 }  // namespace nsupcall

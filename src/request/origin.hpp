@@ -2,6 +2,8 @@
 /// @file
 /// Did the kernel's CIFS client make this request, or did somebody only call request_key(2)?
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string_view>
 
@@ -23,5 +25,14 @@ namespace nsupcall {
 /// @source Linux fs/smb/client/cifs_spnego.c (init_cifs_spnego)
 [[nodiscard]] nsutil::Result<void> verify_spnego_origin(const KeyDescription& key,
                                                         std::optional<std::string_view> thread_keyring);
+
+/// Verifies that a request names the task that waits for it, as cifs.ko's always do: for a rule without
+/// `%T`, where a key of 0:0 may also be one that root of a container has asked for. That root can then name
+/// no task but its own, and reach no namespaces but its own.
+///
+/// @param named   pid= of the description
+/// @param asking  tid of the request's line in /proc/keys
+/// @errors EPERM
+[[nodiscard]] nsutil::Result<void> verify_named_task(pid_t named, pid_t asking);
 
 }  // namespace nsupcall

@@ -54,5 +54,14 @@ TEST(SpnegoOrigin, Forged_IsEperm) {
     }
 }
 
+TEST(SpnegoOrigin, NamedTask_MustBeTheOneThatAsks) {
+    EXPECT_TRUE(verify_named_task(642, 642));
+    for (const pid_t named : {1, 641, 643}) {
+        const auto verdict = verify_named_task(named, 642);
+        ASSERT_FALSE(verdict) << named;
+        EXPECT_EQ(EPERM, verdict.error().code) << named;
+    }
+}
+
 }  // namespace
 }  // namespace nsupcall
