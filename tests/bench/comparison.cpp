@@ -1,0 +1,155 @@
+#include "bench/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "bench/statistics.hpp"
+#include "bench/timed_request.hpp"
+#include "support/token_check.hpp"
+
+namespace nsupcall::bench {
+namespace {
+
+using nsutil::Result;
+
+constexpr int kWarmUpRounds = 3;
+
+/// The payload without what follows its two parts: cifs-utils adds the padding of a C struct.
+std::string exact(const std::string& payload) {
+    constexpr std::size_t kHead = 16;
+    if (payload.size() < kHead) return payload;
+    std::uint32_t lengths[2];
+    std::memcpy(lengths, payload.data() + 8, sizeof lengths);
+    return payload.substr(0, kHead + std::size_t{lengths[0]} + lengths[1]);
+}
+
+Result<void> check_token(const TimedAnswer& answer, const test::Realm& realm) {
+    auto payload = test::parse_payload(exact(answer.payload));
+    if (!payload) return nsutil::propagate(payload);
+    auto accepted = test::accept_token(payload->blob, realm.service_keytab(), realm.krb5_conf_path());
+    if (!accepted) return nsutil::propagate(accepted);
+    if (accepted->client != realm.principal("alice"))
+        return nsutil::fail(EPROTO, "a token of " + accepted->client);
+    return {};
+}
+
+std::string problem_of(const SideSpec& side, const TimedAnswer& answer) {
+    if (side.answers) return answer.error == 0 ? "" : nsutil::errno_name(answer.error);
+    return answer.error == ENOKEY ? "" : "an answer where none can be";
+}
+
+/// The line that the launcher has added to its report, in microseconds.
+std::optional<double> last_report(const std::string& path) {
+    std::ifstream file(path);
+    std::optional<double> last;
+    constexpr double kNanosecondsPerMicrosecond = 1000;
+    for (double value = 0; file >> value;) last = value / kNanosecondsPerMicrosecond;
+    return last;
+}
+
+}  // namespace
+
+Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
+                           const std::vector<SideSpec>& sides, int rounds, const std::string& launcher) {
+    Comparison result{scenario.name, scenario.title, {}, {}};
+    std::vector<Side> installed;
+    const std::string report = (realm.folder() / "launcher.report").string();
+    for (auto spec : sides) {
+        const auto& extra = installed.empty() ? scenario.helper_options : scenario.peer_options;
+        if (spec.answers) spec.arguments.insert(spec.arguments.begin(), extra.begin(), extra.end());
+        spec.arguments.insert(spec.arguments.begin(), {report, spec.program.string()});
+        spec.program = launcher;
+        auto side = Side::install(spec, realm.service_host(), static_cast<unsigned>(installed.size()) + 1);
+        if (!side) return nsutil::propagate(side);
+        installed.push_back(std::move(*side));
+        result.sides.push_back({spec.name, spec.answers, {}, {}, {}});
+    }
+    auto bare = Side::install(sides.back(), realm.service_host(), static_cast<unsigned>(sides.size()) + 1);
+    if (!bare) return nsutil::propagate(bare);
+    for (int round = -kWarmUpRounds; round < rounds; ++round) {
+        for (std::size_t turn = 0; turn < installed.size(); ++turn) {
+            const auto at = (turn + static_cast<std::size_t>(round + kWarmUpRounds)) % installed.size();
+            auto& of_side = result.sides[at];
+            if (!of_side.failure.empty()) continue;
+            const auto& spec = installed[at].spec();
+            if (auto emptied = test::write_file(report, ""); !emptied) return nsutil::propagate(emptied);
+            const auto answer = timed_request(scenario.description(realm, installed[at].address()));
+            auto problem = problem_of(spec, answer);
+            if (problem.empty() && spec.answers && round == -kWarmUpRounds)
+                if (auto good = check_token(answer, realm); !good) problem = good.error().text();
+            if (problem.empty()) {
+                const auto lived = last_report(report);
+                if (!lived) return nsutil::fail(EPROTO, "the launcher wrote no report");
+                if (round < 0) continue;
+                of_side.waited.push_back(answer.microseconds);
+                of_side.lived.push_back(*lived);
+                continue;
+            }
+            if (at == 0 || round >= 0)
+                return nsutil::fail(
+                    EPROTO, fmt::format("{}: {} in round {}: {}", scenario.name, spec.name, round, problem));
+            of_side.failure = std::move(problem);
+        }
+        const auto answer = timed_request(scenario.description(realm, bare->address()));
+        if (round >= 0) result.bare_floor.push_back(answer.microseconds);
+    }
+    return result;
+}
+
+std::vector<double> whole_upcalls(const Comparison& comparison, const SideResult& side) {
+    const double besides =
+        quantile(comparison.bare_floor, 0.1) - quantile(comparison.sides.back().lived, 0.1);
+    auto whole = side.lived;
+    for (auto& value : whole) value += besides;
+    return whole;
+}
+
+std::string table_of(const Comparison& comparison) {
+    std::string text = fmt::format("{}\n", comparison.title);
+    const auto ours = whole_upcalls(comparison, comparison.sides.front());
+    for (const auto& side : comparison.sides) {
+        if (!side.failure.empty()) {
+            text += fmt::format("  {:16} fails: {}\n", side.name, side.failure);
+            continue;
+        }
+        const auto whole = whole_upcalls(comparison, side);
+        text += fmt::format(
+            "  {:16} median {:5.0f}  p95 {:5.0f} us  (helper alone {:5.0f}; waited, with all other load: "
+            "{:6.0f})",
+            side.name, median(whole), quantile(whole, 0.95), median(side.lived), median(side.waited));
+        if (&side != &comparison.sides.front())
+            text += "  ours / this: " + ratio_of_medians(ours, whole).text();
+        text += '\n';
+    }
+    return text;
+}
+
+std::string json_of(const Comparison& comparison) {
+    std::string text = fmt::format("{{\"scenario\": \"{}\", \"title\": \"{}\", \"sides\": [",
+                                   comparison.scenario, comparison.title);
+    const auto ours = whole_upcalls(comparison, comparison.sides.front());
+    for (const auto& side : comparison.sides) {
+        if (&side != &comparison.sides.front()) text += ", ";
+        text += fmt::format("\n    {{\"name\": \"{}\", ", side.name);
+        if (!side.failure.empty()) {
+            text += fmt::format("\"fails\": \"{}\"}}", side.failure);
+            continue;
+        }
+        const auto whole = whole_upcalls(comparison, side);
+        const auto ratio = ratio_of_medians(ours, whole);
+        text += fmt::format(
+            "\"rounds\": {}, \"median_us\": {:.0f}, \"p95_us\": {:.0f}, \"helper_us\": {:.0f}, "
+            "\"waited_us\": {:.0f}, "
+            "\"ratio\": {:.3f}, \"ratio_low\": {:.3f}, \"ratio_high\": {:.3f}}}",
+            whole.size(), median(whole), quantile(whole, 0.95), median(side.lived), median(side.waited),
+            ratio.value, ratio.low, ratio.high);
+    }
+    return text + "]}";
+}
+
+}  // namespace nsupcall::bench
