@@ -9,17 +9,36 @@ bool is_digit(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/// The first run of exactly kDigits digits.
-std::string_view find_id(std::string_view path) {
-    for (std::size_t at = 0; at < path.size();) {
-        if (!is_digit(path[at])) {
+/// A run of exactly kDigits digits.
+std::string_view find_id(std::string_view name) {
+    for (std::size_t at = 0; at < name.size();) {
+        if (!is_digit(name[at])) {
             ++at;
             continue;
         }
         std::size_t end = at;
-        while (end < path.size() && is_digit(path[end])) ++end;
-        if (end - at == kDigits) return path.substr(at, kDigits);
+        while (end < name.size() && is_digit(name[end])) ++end;
+        if (end - at == kDigits) return name.substr(at, kDigits);
         at = end;
+    }
+    return {};
+}
+
+/// The group of a pod of podman, which its containers' groups are below.
+bool is_pod(std::string_view name, std::string_view parent) {
+    return name.find("libpod_pod_") != std::string_view::npos ||
+           (parent == "libpod_parent" && name.size() == kDigits);
+}
+
+/// The id in the first name of the path that has one.
+std::string_view id_of_path(std::string_view path) {
+    std::string_view parent;
+    while (!path.empty()) {
+        const auto end = path.find('/');
+        const auto name = path.substr(0, end);
+        path = end == std::string_view::npos ? std::string_view{} : path.substr(end + 1);
+        if (const auto id = find_id(name); !id.empty() && !is_pod(name, parent)) return id;
+        if (!name.empty()) parent = name;
     }
     return {};
 }
@@ -36,7 +55,7 @@ std::string container_id_of(std::string_view cgroup_text) {
             const auto colon = line.find(':');
             line = colon == std::string_view::npos ? std::string_view{} : line.substr(colon + 1);
         }
-        if (const auto id = find_id(line); !id.empty()) return std::string(id);
+        if (const auto id = id_of_path(line); !id.empty()) return std::string(id);
     }
     return {};
 }

@@ -13,7 +13,7 @@ inline constexpr std::size_t kCgroupTextLimit = 64 * 1024;  ///< bytes of /proc/
 /// The container's id in the text of /proc/<tid>/cgroup: the first 64 hexadecimal digits in a row in the
 /// path, as podman, Docker, containerd and CRI-O name their groups ("libpod-<id>.scope", "docker/<id>",
 /// "cri-containerd-<id>.scope", "crio-<id>"). The outermost one counts, since what is below it may be made by
-/// the container itself.
+/// the container itself; groups of podman's pods are passed over.
 ///
 /// A name, not a proof: whoever a control group is delegated to may choose such a name.
 /// @return 64 digits; empty where the text holds none (rootless podman's containers have no group of their

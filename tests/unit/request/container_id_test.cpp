@@ -47,6 +47,13 @@ TEST(ContainerId, SeveralHierarchies_TheFirstThatHasOne) {
                                   kA + "\n0::/\n"));
 }
 
+TEST(ContainerId, PodOfPodman_IsPassedOver) {
+    EXPECT_EQ(kA, container_id_of("0::/libpod_parent/" + kB + "/libpod-" + kA + "\n"));
+    EXPECT_EQ(kA, container_id_of("0::/machine.slice/machine-libpod_pod_" + kB + ".slice/libpod-" + kA +
+                                  ".scope\n"));
+    EXPECT_EQ("", container_id_of("0::/libpod_parent/" + kB + "\n"));
+}
+
 TEST(ContainerId, PathWithColons) {
     EXPECT_EQ(kA, container_id_of("0::/a:b:c/" + kA + "\n"));
 }
