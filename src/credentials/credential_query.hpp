@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "nsutil/secret_bytes.hpp"
 #include "rules/settings.hpp"
 
 namespace nsupcall {
@@ -42,8 +41,7 @@ struct CredentialQuery {
     std::string host_keytab;     ///< a MEMORY keytab filled from the file of -K; empty for none
     std::string rule_keytab;     ///< the same from the rule's file
     std::vector<HostCcache> host_ccaches;
-    nsutil::SecretBytes kept;  ///< what an earlier upcall kept, see kept_tickets.hpp; empty for none
-    bool trust_dns = false;    ///< try the address' reverse name where the KDC does not know `host`
+    bool trust_dns = false;  ///< try the address' reverse name where the KDC does not know `host`
     Settings settings;
 };
 

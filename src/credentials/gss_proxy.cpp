@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -30,6 +31,7 @@ struct Gss {
     decltype(&::gss_display_name) display_name = nullptr;
     decltype(&::gss_display_status) display_status = nullptr;
 };
+constexpr const char* kSocket = "/var/lib/gssproxy/default.sock";  // gssproxy's own default
 Gss g_gss;
 bool g_loaded = false;
 
@@ -53,7 +55,10 @@ std::string status_text(OM_uint32 status, int type) {
     OM_uint32 minor = 0, more = 0;
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
     if (GSS_ERROR(g_gss.display_status(&minor, status, type, &g_krb5, &more, &text))) return "unknown";
-    return {static_cast<const char*>(text.value), text.length};
+    std::string words(static_cast<const char*>(text.value), text.length);
+    // The interposer counts the terminating NUL.
+    while (words.ends_with('\0')) words.pop_back();
+    return words;
 }
 
 std::unexpected<nsutil::Error> fail_gss(OM_uint32 major, OM_uint32 minor) {
@@ -147,6 +152,10 @@ Result<void> load_gssproxy() {
 
 Result<GssToken> token_from_gssproxy(const std::string& service) {
     if (!g_loaded) return fail(ENOKEY, "gssproxy: not loaded");
+    // The interposer's own error for this is a number of its own making.
+    struct stat info = {};
+    if (::stat(kSocket, &info) != 0 || !S_ISSOCK(info.st_mode))
+        return fail(ENOKEY, std::string("gssproxy: no daemon shows its socket at ") + kSocket);
     OM_uint32 minor = 0;
     std::string text = service;
     gss_buffer_desc buffer = {text.size(), text.data()};

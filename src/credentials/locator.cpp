@@ -4,7 +4,6 @@
 #include <array>
 #include <string_view>
 
-#include "credentials/kept_tickets.hpp"
 #include "credentials/keytab_source.hpp"
 #include "credentials/service_name.hpp"
 #include "credentials/well_known_places.hpp"
@@ -278,12 +277,7 @@ Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
         return std::nullopt;
     }
     collector_.examine(plan.source, trusted ? "MEMORY" : plan.name, std::move(*made));
-    auto& found = collector_.ranked();
-    const auto* ccache = found.empty() ? nullptr : found.front().cache.ccache();
-    auto served = try_found();
-    if (served && trusted && query_.settings.keep_tickets && ccache != nullptr)
-        served->kept = pack_tickets(context_, const_cast<krb5_ccache>(ccache));
-    return served;
+    return try_found();
 }
 
 Locator::Served Locator::from_keytabs() {
@@ -292,14 +286,6 @@ Locator::Served Locator::from_keytabs() {
     std::string principal;
     if (!settings.principal.empty())
         if (auto expanded = expand(settings.principal, variables_)) principal = std::move(*expanded);
-    if (!query_.kept.empty()) {
-        if (auto kept = unpack_tickets(context_, query_.kept)) {
-            collector_.examine("kept tickets", "MEMORY", std::move(*kept));
-            if (auto served = try_found()) return served;
-        } else {
-            collector_.note({"kept tickets", {}, Verdict::malformed, {}, 0, kept.error().what});
-        }
-    }
     if (!query_.rule_keytab.empty())
         if (auto served = from_keytab({"keytab of rule " + settings.rule, query_.rule_keytab, user, principal,
                                        settings.keytab_first_entry}))

@@ -23,9 +23,8 @@ namespace nsupcall {
 struct LocatedTicket {
     Creds ticket;  ///< null where `token` is there
     std::optional<GssToken> token;
-    std::string client;        ///< "name@REALM"
-    std::string server;        ///< "cifs/host@REALM"
-    nsutil::SecretBytes kept;  ///< what the next upcall may be given, see kept_tickets.hpp
+    std::string client;  ///< "name@REALM"
+    std::string server;  ///< "cifs/host@REALM"
 };
 
 /// Goes through the sources in the order of the settings. Caches are gathered until one is found that is for

@@ -41,6 +41,18 @@ RequesterKind kind_of(const Requester& requester, const Place* place) {
     return host ? RequesterKind::host : RequesterKind::container;
 }
 
+/// What tells the container: the requester's control group; of a kernel thread that of the process which
+/// shows where its session belongs, where that still lives.
+std::string cgroup_text(const Requester& requester, const Place* place) {
+    if (!requester.is_kernel_thread()) return requester.task.read("cgroup", kCgroupTextLimit).value_or("");
+    if (place == nullptr || place->anchor.tgid == 0) return {};
+    const auto anchor = nsutil::Task::open(place->anchor.tgid);
+    if (!anchor) return {};
+    const auto stat = anchor->stat();
+    if (!stat || stat->start_ticks != place->anchor.start_ticks) return {};
+    return anchor->read("cgroup", kCgroupTextLimit).value_or("");
+}
+
 }  // namespace
 
 RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request, std::uint32_t creduid,
@@ -53,14 +65,10 @@ RuleChoice choose_settings(const std::string& config, const SpnegoRequest& reque
                     .kind = kind_of(requester, place),
                     .target_mount = request.target == UpcallTarget::mount};
     if (rules.need_cgroup()) {
-        if (!requester.is_kernel_thread()) {
-            if (const auto text = requester.task.read("cgroup", kCgroupTextLimit)) {
-                subject.cgroup = cgroup_path(*text);
-                subject.container = container_id_of(*text);
-            }
-        } else if (place != nullptr) {
-            subject.container = place->container;
-        }
+        const auto text = cgroup_text(requester, place);
+        subject.cgroup = text.empty() ? std::string() : cgroup_path(text);
+        subject.container = container_id_of(text);
+        if (text.empty() && place != nullptr) subject.container = place->container;
     }
     RuleChoice choice{rules.match(subject), {}};
     for (const auto& finding : rules.findings()) choice.problems.push_back(describe(finding));

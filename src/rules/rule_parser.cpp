@@ -222,8 +222,6 @@ constexpr Key kKeys[] = {
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_pattern(v, s.principal); }},
     {{"keytab_first_entry", false, false},
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.keytab_first_entry); }},
-    {{"keep_tickets", false, false},
-     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.keep_tickets); }},
     {{"environment", false, false},
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.environment); }},
     {{"host_fallback", false, false},

@@ -49,7 +49,6 @@ struct Settings {
     std::string keytab;                     ///< of the host; empty for none
     std::string principal;                  ///< pattern: whom a keytab is used for
     bool keytab_first_entry = false;        ///< ... else the keytab's first entry
-    bool keep_tickets = false;              ///< what a keytab brought is kept for the next upcall
     bool environment = true;                ///< look at the requester's environment
     bool host_fallback = false;             ///< a container without credentials is served with the host's
     bool deny = false;

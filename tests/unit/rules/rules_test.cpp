@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "rules/checker.hpp"
 #include "rules/expand.hpp"
@@ -130,7 +131,7 @@ TEST_F(Rules, EverySetting_IsTaken) {
     write(
         "[rules]\n r = {\n deadline = 30s\n sources = keytab default\n ccache = FILE:/a/%{uid}\n"
         " ccache = DIR:/b\n host_ccache = FILE:/c/*\n service = cifs/x\n service = y\n keytab = FILE:/k\n"
-        " principal = %{username}@R\n keytab_first_entry = yes\n keep_tickets = on\n environment = no\n"
+        " principal = %{username}@R\n keytab_first_entry = yes\n environment = no\n"
         " host_fallback = true\n deny = off\n target = mounter\n network = host\n gssproxy = on-request\n "
         "}\n");
     ASSERT_TRUE(findings().empty()) << findings().front();
@@ -142,7 +143,7 @@ TEST_F(Rules, EverySetting_IsTaken) {
     EXPECT_EQ((std::vector<std::string>{"cifs/x", "y"}), s.services);
     EXPECT_EQ("/k", s.keytab);
     EXPECT_EQ("%{username}@R", s.principal);
-    EXPECT_TRUE(s.keytab_first_entry && s.keep_tickets && s.host_fallback && !s.environment && !s.deny);
+    EXPECT_TRUE(s.keytab_first_entry && s.host_fallback && !s.environment && !s.deny);
     EXPECT_EQ(TargetChoice::mounter, s.target);
     EXPECT_EQ(NetworkChoice::host, s.network);
     EXPECT_EQ(GssProxyChoice::on_request, s.gssproxy);
@@ -263,6 +264,34 @@ TEST_F(Rules, DirectivesToOtherFiles_AreRefused) {
         EXPECT_EQ("", load().match(subject("x")).keytab) << line;
         EXPECT_TRUE(findings().at(0).starts_with("nsupcall.conf:2: include")) << findings().at(0);
     }
+}
+
+TEST_F(Rules, Example_WithEverythingSwitchedOn_HasNoFindings) {
+    const auto example = must(read_file(fs::path(NSUPCALL_DOCS) / "nsupcall.conf.example"));
+    write(example);
+    EXPECT_TRUE(findings().empty()) << findings().front();
+    std::istringstream lines(example);
+    std::string enabled;
+    for (std::string line; std::getline(lines, line);) {
+        const auto hash = line.find("# ");
+        const bool is_setting = line.find(" = ") != std::string::npos || line.ends_with("# }");
+        if (hash != std::string::npos && is_setting) line.erase(0, hash + 2);
+        enabled += line + "\n";
+    }
+    write(enabled);
+    EXPECT_TRUE(findings().empty()) << findings().front();
+    EXPECT_EQ(6U, load().rules().size());
+}
+
+TEST_F(Rules, EveryKeyAndSourceAndVariable_IsInTheManual) {
+    const auto manual = must(read_file(fs::path(NSUPCALL_DOCS) / "man/nsupcall.conf.5"));
+    for (const auto& key : all_keys())
+        EXPECT_NE(std::string::npos, manual.find(fmt::format(".It Ic {} No =", key.name))) << key.name;
+    for (const auto source : kDefaultSources)
+        EXPECT_NE(std::string::npos, manual.find(fmt::format(".It Cm {}\n", source_name(source))))
+            << source_name(source);
+    for (const auto name : kVariables)
+        EXPECT_NE(std::string::npos, manual.find(fmt::format("%{{{}}}", name))) << name;
 }
 
 TEST_F(Rules, NoFile_OtherThanARegularOne_IsRead) {
