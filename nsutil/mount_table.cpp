@@ -17,46 +17,6 @@ using Table = Handle<libmnt_table, mnt_unref_table>;
 using Iterator = Handle<libmnt_iter, mnt_free_iter>;
 using Stream = Handle<std::FILE, std::fclose>;
 
-constexpr std::string_view kEscapedComma = "\\054";
-
-/// libmount undoes all escapes of the options before anybody can split them, so a comma in a value becomes
-/// one between options. Escaping the escape keeps it apart until then; the kernel writes it nowhere else.
-std::string keep_commas_apart(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + text.size() / 64);
-    for (;;) {
-        const auto at = text.find(kEscapedComma);
-        out += text.substr(0, at);
-        if (at == std::string_view::npos) return out;
-        out += "\\134054";
-        text.remove_prefix(at + kEscapedComma.size());
-    }
-}
-
-std::string restore_commas(std::string_view text) {
-    std::string out;
-    for (;;) {
-        const auto at = text.find(kEscapedComma);
-        out += text.substr(0, at);
-        if (at == std::string_view::npos) return out;
-        out += ',';
-        text.remove_prefix(at + kEscapedComma.size());
-    }
-}
-
-std::vector<std::pair<std::string, std::string>> split_options(std::string_view text) {
-    std::vector<std::pair<std::string, std::string>> options;
-    while (!text.empty()) {
-        const auto option = text.substr(0, text.find(','));
-        text.remove_prefix(std::min(option.size() + 1, text.size()));
-        const auto name = option.substr(0, option.find('='));
-        if (name.empty()) continue;
-        const auto value = option.substr(std::min(name.size() + 1, option.size()));
-        options.emplace_back(restore_commas(name), restore_commas(value));
-    }
-    return options;
-}
-
 std::string text_or_empty(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
 }
@@ -92,12 +52,6 @@ bool same_host(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<std::string_view> Mount::option(std::string_view name) const {
-    const auto found = std::ranges::find(options, name, &std::pair<std::string, std::string>::first);
-    if (found == options.end()) return std::nullopt;
-    return found->second;
-}
-
 Result<MountTable> MountTable::parse(std::string_view text) {
     if (text.size() > kTextLimit) return fail(EFBIG, "mount table of more than 16 MiB");
     MountTable result;
@@ -131,7 +85,7 @@ Result<MountTable> MountTable::parse(std::string_view text) {
                                   .source = text_or_empty(mnt_fs_get_source(fs)),
                                   .root = root,
                                   .target = text_or_empty(mnt_fs_get_target(fs)),
-                                  .options = split_options(text_or_empty(mnt_fs_get_fs_options(fs)))});
+                                  .options = MountOptions::parse(text_or_empty(mnt_fs_get_fs_options(fs)))});
     }
     return result;
 }

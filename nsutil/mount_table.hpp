@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "nsutil/mount_options.hpp"
 #include "nsutil/result.hpp"
 #include "nsutil/task.hpp"
 
@@ -25,11 +25,12 @@ struct Mount {
     std::string source;              ///< whoever mounted it chose this; "//host/share" for cifs
     boost::filesystem::path root;    ///< directory of the file system that is mounted
     boost::filesystem::path target;  ///< where, as seen from the task's root directory
-    /// Options of the file system in their order; one without '=' has an empty value.
-    std::vector<std::pair<std::string, std::string>> options;
+    MountOptions options;            ///< of the file system
 
     /// The value of the first option of this name; empty where it has none; nothing where it is absent.
-    [[nodiscard]] std::optional<std::string_view> option(std::string_view name) const;
+    [[nodiscard]] std::optional<std::string_view> option(std::string_view name) const {
+        return options.find(name);
+    }
 
     /// An SMB mount of the kernel's client: type "cifs" or "smb3".
     [[nodiscard]] bool is_smb() const { return type == "cifs" || type == "smb3"; }

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "nsutil/mount_options.hpp"
 #include "nsutil/proc_text.hpp"
 
 namespace nsupcall {
@@ -29,7 +30,6 @@ struct LibMount {
     decltype(&::mnt_fs_get_fstype) get_type;
     decltype(&::mnt_fs_get_source) get_source;
     decltype(&::mnt_fs_get_fs_options) get_options;
-    decltype(&::mnt_optstr_get_option) get_option;
 
     /// @return nothing where the library or one of its functions is missing
     static std::optional<LibMount> load() {
@@ -50,7 +50,6 @@ struct LibMount {
         bind(mount.get_type, "mnt_fs_get_fstype");
         bind(mount.get_source, "mnt_fs_get_source");
         bind(mount.get_options, "mnt_fs_get_fs_options");
-        bind(mount.get_option, "mnt_optstr_get_option");
         return good ? std::optional(mount) : std::nullopt;
     }
 };
@@ -87,18 +86,13 @@ bool same_name(std::string_view a, std::string_view b) {
 CifsMount describe(const LibMount& lib, libmnt_fs* fs) {
     CifsMount mount;
     if (const char* source = lib.get_source(fs)) mount.host = host_of(source);
-    const char* options = lib.get_options(fs);
-    if (options == nullptr) return mount;
-    const auto option = [&](const char* name) -> std::optional<std::string> {
-        char* value = nullptr;
-        std::size_t size = 0;
-        if (lib.get_option(options, name, &value, &size) != 0) return std::nullopt;
-        return value == nullptr ? std::string() : std::string(value, size);
-    };
-    mount.address = normalise_address(option("addr").value_or(""));
-    mount.user = option("username").value_or("");
-    mount.multiuser = option("multiuser").has_value();
-    if (const auto cruid = option("cruid")) mount.cruid = nsutil::parse_number<std::uint32_t>(*cruid);
+    const char* text = lib.get_options(fs);
+    if (text == nullptr) return mount;
+    const auto options = nsutil::MountOptions::parse(text);
+    mount.address = normalise_address(std::string(options.find("addr").value_or("")));
+    mount.user = options.find("username").value_or("");
+    mount.multiuser = options.find("multiuser").has_value();
+    if (const auto cruid = options.find("cruid")) mount.cruid = nsutil::parse_number<std::uint32_t>(*cruid);
     return mount;
 }
 
@@ -114,8 +108,9 @@ Result<std::vector<CifsMount>> parse_cifs_mounts(const std::string& mountinfo) {
     if (lib == nullptr) return fail(ENOSYS, "libmount cannot be loaded, so no mount table can be read");
     std::vector<CifsMount> mounts;
     if (mountinfo.empty()) return mounts;
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(
-        ::fmemopen(const_cast<char*>(mountinfo.data()), mountinfo.size(), "r"), std::fclose);
+    auto text = nsutil::keep_commas_apart(mountinfo);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(::fmemopen(text.data(), text.size(), "r"),
+                                                                 std::fclose);
     const std::unique_ptr<libmnt_table, void (*)(libmnt_table*)> table(lib->new_table(), lib->unref_table);
     const std::unique_ptr<libmnt_iter, void (*)(libmnt_iter*)> iterator(lib->new_iter(MNT_ITER_FORWARD),
                                                                         lib->free_iter);

@@ -12,5 +12,5 @@ NSUPCALL_FUZZ_TARGET(mountinfo) {
                 input.text().find("- smb3 ") != std::string_view::npos);
     }
     for (const auto& mount : table->mounts())
-        for (const auto& [name, value] : mount.options) require(!name.empty());
+        for (const auto& [name, value] : mount.options.all()) require(!name.empty());
 }

@@ -80,5 +80,16 @@ TEST(MayBelong, MountWithoutKerberos_NeverDoes) {
     EXPECT_FALSE(may_belong(key(), {"fs.lab.test", "10.99.0.1", "", std::nullopt, true}));
 }
 
+TEST(CifsMounts, CommaInAUserName_BringsNoOptionIn) {
+    // username=u,multiuser,addr=6.6.6.6, as the kernel escapes it.
+    const auto mounts = parse_cifs_mounts(
+        "97 29 0:46 / /mnt/p rw - cifs //fs.lab.test/s rw,sec=krb5,cruid=5001,"
+        "username=u\\054multiuser\\054addr=6.6.6.6,addr=10.99.0.1\n");
+    ASSERT_EQ(1U, mounts.value().size());
+    EXPECT_EQ("u,multiuser,addr=6.6.6.6", mounts->front().user);
+    EXPECT_FALSE(mounts->front().multiuser);
+    EXPECT_EQ("10.99.0.1", mounts->front().address);
+}
+
 }  // namespace
 }  // namespace nsupcall
