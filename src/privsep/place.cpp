@@ -41,7 +41,9 @@ struct LivingRecords {
     std::vector<std::string> dead;  ///< names of places that are gone
 };
 
-/// Tries each record; those whose namespaces no process is in any more are removed.
+/// Tries each record. Where some live, those of places that no process is in any more are removed, so that
+/// the next search need not look for them. Where none does they stay: whose session it is must not be
+/// forgotten.
 Result<LivingRecords> bring_to_life(const std::vector<StoredSession>& stored, const Requester& requester,
                                     const SessionStore& sessions, const Deadline& deadline) {
     std::vector<const SessionRecord*> elsewhere;
@@ -50,6 +52,7 @@ Result<LivingRecords> bring_to_life(const std::vector<StoredSession>& stored, co
     auto search = find_living(elsewhere, requester.host, for_searching(deadline));
     if (!search.complete) return fail(ETIMEDOUT, "too many processes to search for the session's namespaces");
     LivingRecords result;
+    std::vector<const StoredSession*> gone;
     std::size_t at = 0;
     for (const auto& session : stored) {
         const auto& record = session.record;
@@ -65,8 +68,10 @@ Result<LivingRecords> bring_to_life(const std::vector<StoredSession>& stored, co
         }
         result.dead.push_back(escape(record.principal) + " of " +
                               name_place(record.place.container, record.anchor.tgid));
-        sessions.forget(session);
+        gone.push_back(&session);
     }
+    if (!result.alive.empty())
+        for (const auto* session : gone) sessions.forget(*session);
     return result;
 }
 
@@ -174,15 +179,17 @@ Result<Place> mounter_place(const SpnegoRequest& request, const Requester& reque
     auto records =
         bring_to_life(same_address_first(std::move(found.sessions), key), requester, sessions, deadline);
     if (!records) return nsutil::propagate(records);
-    const auto dead = records->dead;
     if (!records->alive.empty())
         return with_notes(choose(prefer_address(std::move(*records), key), true), found.notes);
+    // It was somebody's who is gone: a mount table that holds the mount still would name another.
+    if (!records->dead.empty())
+        return with_notes(
+            fail(ENOKEY, "a kernel thread asks, and whose session it was is gone: " + list(records->dead)),
+            found.notes);
     if (key.from_mount) return with_notes(host_place(requester), found.notes);
     auto holders = search_mounts(key, requester, deadline);
-    auto place = holders ? place_of_holder(std::move(*holders), requester)
-                         : Result<Place>(std::unexpected(holders.error()));
-    if (!place && !dead.empty()) place.error().what += "; gone: " + list(dead);
-    return with_notes(std::move(place), found.notes);
+    if (!holders) return with_notes(std::unexpected(holders.error()), found.notes);
+    return with_notes(place_of_holder(std::move(*holders), requester), found.notes);
 }
 
 Result<Place> mounter_place_for_task(const SpnegoRequest& request, const Requester& requester,

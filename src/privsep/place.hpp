@@ -50,12 +50,10 @@ struct Place {
 
 /// The namespaces in which the session (or the mount that it belongs to) was made.
 ///
-/// 1. Session records of this server, user=, creduid and upcall_target, those of this address before others:
-/// the
-///    place of the one whose namespaces are proven to be alive. Several that live are told apart by nothing
-///    but their principals; where these differ it is nobody's.
-/// 2. Without a record: a request with upcall_target=mount is for the host's credentials, as ever. Any other
-/// is
+/// 1. Session records of this server, user=, creduid and upcall_target, those of this address before others: the
+///    place of the one whose namespaces are proven to be alive. Several that live are told apart by nothing but
+///    their principals; where these differ it is nobody's. Where all are gone, so is the session's owner.
+/// 2. Without a record: a request with upcall_target=mount is for the host's credentials, as ever. Any other is
 ///    answered where a living mount table holds the mount: the host's where it does (unless it is a multiuser
 ///    mount that others hold as well), else those of the only other namespace that does.
 /// @errors ENOKEY nothing tells whose namespaces would be right, several would do, or the container is gone:
