@@ -5,6 +5,8 @@
 /// upcall_bench --launcher PROGRAM --ours HELPER [--peer NAME=HELPER]... [--rounds N] [--json FILE]
 /// [--at-most RATIO] [SCENARIO...]
 ///
+/// --expected FILE: also counts the system calls of one upcall of the first scenario; more than 5 % above the
+/// file's figures is exit status 1.
 /// --at-most: exit status 1 where our ratio to the first peer is above it in a scenario, after three tries
 /// (other load on the machine makes single runs worthless). 77: it cannot run here. 2: something answered
 /// wrongly.
@@ -17,6 +19,7 @@
 #include <exception>
 #include <optional>
 
+#include "bench/call_count.hpp"
 #include "bench/comparison.hpp"
 #include "bench/statistics.hpp"
 #include "support/must.hpp"
@@ -31,7 +34,7 @@ struct Options {
     std::vector<SideSpec> sides;
     std::vector<std::string> scenarios;
     int rounds = 200;
-    std::string json, launcher;
+    std::string json, launcher, expected;
     std::optional<double> at_most;
 };
 
@@ -66,6 +69,8 @@ Options parse(int argc, char** argv) {
             options.rounds = std::atoi(value.c_str());
         else if (word == "--launcher")
             options.launcher = value;
+        else if (word == "--expected")
+            options.expected = value;
         else if (word == "--json")
             options.json = value;
         else if (word == "--at-most")
@@ -90,6 +95,16 @@ bool within(const Comparison& comparison, double at_most) {
     return ratio.value <= at_most;
 }
 
+/// Whether one upcall makes no more system calls than allowed; true where nothing is to be counted.
+bool few_calls(const Options& options, const Scenario& scenario, const nsupcall::test::Realm& realm) {
+    if (options.expected.empty()) return true;
+    const auto counted = must(count_calls(scenario, realm, options.sides.front()));
+    const auto expected = must(read_expected(options.expected));
+    fmt::print("system calls, {}: broker {} (expected {}), worker {} (expected {})\n", scenario.name,
+               counted.broker, expected.broker, counted.worker, expected.worker);
+    return within_slack(counted, expected);
+}
+
 int run(const Options& options) {
     constexpr int kTries = 3;
     auto realm = must(nsupcall::test::Realm::start());
@@ -98,6 +113,7 @@ int run(const Options& options) {
     bool slow = false;
     for (const auto& name : options.scenarios) {
         const auto scenario = must(make_scenario(name, realm));
+        if (&name == &options.scenarios.front() && !few_calls(options, scenario, realm)) slow = true;
         std::optional<Comparison> comparison;
         for (int attempt = 0; attempt < kTries; ++attempt) {
             comparison = must(compare(scenario, realm, options.sides, options.rounds, options.launcher));
