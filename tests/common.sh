@@ -19,8 +19,8 @@ need_root() {
   [ "$(id -u)" -eq 0 ] || die "needs root: namespaces, /etc/request-key.d and packages. Try: sudo $0"
 }
 
-# list_packages FILE: the names in a package list.
-list_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$1"; }
+# list_packages FILE...: the names in package lists, each once.
+list_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$@" | sort -u; }
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 
@@ -38,12 +38,12 @@ quietly() {
   die "$what failed"
 }
 
-# Installs what tests/packages names and is missing. Downloads are kept in $CACHE/apt.
+# install_packages FILE...: installs what these lists name and is missing. Downloads are kept in $CACHE/apt.
 install_packages() {
   local missing=() name
   while read -r name; do
     is_installed "$name" || missing+=("$name")
-  done < <(list_packages "$ROOT/tests/packages")
+  done < <(list_packages "$@")
   if [ ${#missing[@]} -eq 0 ]; then
     say "Packages: all there"
     return
