@@ -64,7 +64,6 @@ std::vector<std::string> write_directories(const CredentialQuery& query) {
     if (query.environment.ccache) add(*query.environment.ccache);
     if (!query.session_ccache.empty()) add(query.session_ccache);
     if (query.settings.allows(Source::csi)) directories.emplace_back(kCsiDirectory);
-    directories.emplace_back("/dev/shm");
     if (!query.settings.ccaches.empty()) {
         const auto variables = pattern_variables(query);
         for (const auto& pattern : query.settings.ccaches)
