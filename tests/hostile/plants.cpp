@@ -6,27 +6,18 @@
 /// walls must hold on their own.
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <gssapi/gssapi.h>
 #include <iconv.h>
 #include <krb5.h>
-#include <linux/filter.h>
-#include <locale.h>
 #include <netdb.h>
 #include <pwd.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/shm.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostile/bare_test.hpp"
 #include "hostile/sealed_run.hpp"
 #include "support/dead_kdc.hpp"
-#include "support/upcall_test.hpp"
 
 // Exported by libkrb5 for its own GSS library; no header of Debian's declares it.
 extern "C" krb5_error_code krb5_authdata_context_init(krb5_context, void**);
@@ -34,7 +25,6 @@ extern "C" krb5_error_code krb5_authdata_context_init(krb5_context, void**);
 namespace nsupcall::test {
 namespace {
 
-constexpr const char* kMark = "/tmp/intruder-was-here";
 constexpr const char* kLibraries = "/usr/lib/x86_64-linux-gnu/";
 
 /// One way to have code loaded.
@@ -178,36 +168,12 @@ std::vector<Plant> all_plants() {
     };
 }
 
-class Plants : public UpcallTest, public testing::WithParamInterface<std::tuple<std::size_t, bool>> {
-  protected:
-    static void SetUpTestSuite() {}  // no realm: nothing here asks for a token
-    void SetUp() override {}
-    void TearDown() override {}
-
-    /// A container without a library of its own, but for the plant.
-    static Container start(const Plant& plant, bool user_namespace) {
-        ContainerSpec spec;
-        spec.root = RootKind::scratch;
-        spec.pid_namespace = true;
-        spec.uid = spec.gid = inside_uid(user_namespace);
-        if (user_namespace) spec.user = UserNamespaceSpec::same({{0, unused_uid(), 60}});
-        const auto intruder = must(read_file(INTRUDER_PATH));
-        for (const auto& path : plant.libraries)
-            spec.files.push_back({.path = path, .content = intruder, .mode = 0755});
-        for (const auto& file : plant.files) spec.files.push_back(file);
-        return must(Container::start(spec));
-    }
-    static std::uint32_t inside_uid(bool user_namespace) { return user_namespace ? 10 : unused_uid(10); }
-    static bool marked(const Container& container) {
-        struct stat info {};
-        return ::lstat(fmt::format("/proc/{}/root{}", container.pid(), kMark).c_str(), &info) == 0;
-    }
-};
+class Plants : public BareTest, public testing::WithParamInterface<std::tuple<std::size_t, bool>> {};
 
 TEST_P(Plants, BehindTheBoundary_IsNotLoaded) {
     const auto& [index, user_namespace] = GetParam();
     const auto plant = all_plants()[index];
-    const auto container = start(plant, user_namespace);
+    const auto container = start(plant.libraries, plant.files, user_namespace);
     const auto uid = inside_uid(user_namespace);
 
     // First without the boundary, in the same place as the same user: the plant must work.
@@ -220,7 +186,7 @@ TEST_P(Plants, BehindTheBoundary_IsNotLoaded) {
     ASSERT_TRUE(marked(container)) << "the plant is no good: nothing loads it";
     ASSERT_EQ(0, must(container.run([] { return ::unlink(kMark) == 0 ? 0 : 1; }, uid, uid)));
 
-    const auto ended = must(run_sealed_in(container, unused_uid(10), [&] { plant.use(); }));
+    const auto ended = must(run_sealed_in(container, host_uid(), [&] { plant.use(); }));
     EXPECT_FALSE(marked(container));
     // A library that cannot load something goes on; nothing here makes a forbidden call.
     EXPECT_EQ("done", ended);
@@ -232,123 +198,6 @@ INSTANTIATE_TEST_SUITE_P(All, Plants,
                          [](const auto& plant) {
                              return all_plants()[std::get<0>(plant.param)].name +
                                     (std::get<1>(plant.param) ? "_InAUserNamespace" : "_InMountsOfItsOwn");
-                         });
-
-/// One thing that code in a worker might try, and what it gets.
-struct Attempt {
-    std::string name;
-    std::string result;  ///< "<errno>", or "forbidden <number>"
-    int (*make)();       ///< 0, or -1 with errno
-};
-
-std::string forbidden(long call) {
-    return fmt::format("forbidden {}", call);
-}
-
-std::vector<Attempt> all_attempts() {
-    return {
-        {"MapExecutable", "EACCES",
-         [] {
-             void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-             return page == MAP_FAILED ? -1 : 0;
-         }},
-        {"MapAFile", "EACCES",
-         [] {
-             const int fd = ::open("/tmp/intruder.so", O_RDONLY | O_CLOEXEC);
-             void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-             return page == MAP_FAILED ? -1 : 0;
-         }},
-        {"MakeDataExecutable", "EACCES",
-         [] {
-             static char data[8192];
-             auto address = (reinterpret_cast<unsigned long>(data) + 4095) & ~4095UL;
-             return ::mprotect(reinterpret_cast<void*>(address), 4096, PROT_READ | PROT_EXEC);
-         }},
-        {"MakeCodeWritable", "EACCES",
-         [] {
-             const auto address = reinterpret_cast<unsigned long>(&all_attempts) & ~4095UL;
-             return ::mprotect(reinterpret_cast<void*>(address), 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
-         }},
-        {"PkeyMprotect", "EACCES",
-         [] {
-             static char data[8192];
-             auto address = (reinterpret_cast<unsigned long>(data) + 4095) & ~4095UL;
-             return static_cast<int>(::syscall(SYS_pkey_mprotect, address, 4096, PROT_READ | PROT_EXEC, -1));
-         }},
-        {"Personality", "EPERM",
-         [] { return static_cast<int>(::syscall(SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */)); }},
-        {"Shmat", forbidden(SYS_shmat), [] { return ::shmat(0, nullptr, SHM_EXEC) == nullptr ? 0 : -1; }},
-        {"Execve", forbidden(SYS_execve),
-         [] { return ::execl("/tmp/intruder.so", "/tmp/intruder.so", static_cast<char*>(nullptr)); }},
-        {"Execveat", forbidden(SYS_execveat),
-         [] {
-             return static_cast<int>(::syscall(SYS_execveat, -1, "/tmp/intruder.so", nullptr, nullptr, 0));
-         }},
-        {"Fork", forbidden(SYS_clone), [] { return ::fork() < 0 ? -1 : 0; }},
-        {"Kill", forbidden(SYS_kill), [] { return ::kill(::getpid(), 0); }},
-        {"Ptrace", forbidden(SYS_ptrace), [] { return static_cast<int>(::syscall(SYS_ptrace, 0, 0, 0, 0)); }},
-        {"ProcessVmReadv", forbidden(SYS_process_vm_readv),
-         [] { return static_cast<int>(::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0)); }},
-        {"Setns", forbidden(SYS_setns), [] { return static_cast<int>(::syscall(SYS_setns, -1, 0)); }},
-        {"Unshare", forbidden(SYS_unshare), [] { return static_cast<int>(::syscall(SYS_unshare, 0)); }},
-        {"Mount", forbidden(SYS_mount),
-         [] { return static_cast<int>(::syscall(SYS_mount, "", "/tmp", "tmpfs", 0, nullptr)); }},
-        {"Bpf", forbidden(SYS_bpf), [] { return static_cast<int>(::syscall(SYS_bpf, 0, nullptr, 0)); }},
-        {"IoUring", forbidden(SYS_io_uring_setup),
-         [] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }},
-        {"Userfaultfd", forbidden(SYS_userfaultfd),
-         [] { return static_cast<int>(::syscall(SYS_userfaultfd, 0)); }},
-        {"Setuid", forbidden(SYS_setuid), [] { return static_cast<int>(::syscall(SYS_setuid, 0)); }},
-        {"Setresuid", "EPERM", [] { return static_cast<int>(::syscall(SYS_setresuid, 0, 0, 0)); }},
-        {"KeyctlInstantiate", "EPERM",
-         [] { return static_cast<int>(::syscall(SYS_keyctl, 12, 1, nullptr, 0, 0)); }},
-        {"KeyctlReject", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 19, 1, 1, 126, 0)); }},
-        {"KeyctlAssumeAuthority", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 16, 1)); }},
-        {"RequestKey", forbidden(SYS_request_key),
-         [] { return static_cast<int>(::syscall(SYS_request_key, "user", "x", nullptr, 0)); }},
-        {"SocketPacket", "EPERM",
-         [] { return static_cast<int>(::syscall(SYS_socket, 17 /* AF_PACKET */, 3, 0)); }},
-        {"SocketSctp", "EPERM", [] { return static_cast<int>(::syscall(SYS_socket, 2, 1, 132)); }},
-        {"Tiocsti", "EPERM",
-         [] {
-             char letter = 'x';
-             return static_cast<int>(::syscall(SYS_ioctl, 1, 0x5412, &letter));
-         }},
-        {"Prctl", "EPERM", [] { return static_cast<int>(::syscall(SYS_prctl, 4, 1, 0, 0, 0)); }},
-        {"OtherMachinesCall", "killed by 31",
-         [] {
-#if defined(__x86_64__)
-             // x32's getpid: the number of this machine's with a bit on top.
-             return static_cast<int>(::syscall(0x40000000 + SYS_getpid));
-#else
-             return static_cast<int>(::syscall(SYS_exit_group, 31));
-#endif
-         }},
-        {"WriteOutsideOfCcacheFolders", "EACCES",
-         [] { return ::open("/var/tmp/x", O_WRONLY | O_CREAT | O_CLOEXEC, 0600); }},
-        {"MakeAFifo", forbidden(SYS_mknodat),
-         [] { return static_cast<int>(::syscall(SYS_mknodat, -100, "/tmp/fifo", 010600, 0)); }},
-    };
-}
-
-class Attempts : public Plants {};
-
-TEST_P(Attempts, BehindTheBoundary_IsRefused) {
-    const auto& [index, user_namespace] = GetParam();
-    const auto attempt = all_attempts()[index];
-    const Plant nothing = {"", {"/tmp/intruder.so"}, {}, nullptr};
-    const auto container = start(nothing, user_namespace);
-    const auto ended = must(run_sealed_in(container, unused_uid(10), [&] { return attempt.make(); }));
-    EXPECT_EQ(attempt.result, ended);
-    EXPECT_FALSE(marked(container));
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Attempts,
-                         testing::Combine(testing::Range(std::size_t{0}, all_attempts().size()),
-                                          testing::Bool()),
-                         [](const auto& attempt) {
-                             return all_attempts()[std::get<0>(attempt.param)].name +
-                                    (std::get<1>(attempt.param) ? "_InAUserNamespace" : "_InMountsOfItsOwn");
                          });
 
 }  // namespace
