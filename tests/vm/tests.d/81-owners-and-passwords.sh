@@ -114,7 +114,8 @@ test_ntlm_multiuser() {
 test_ntlm_container() {
   extra_rule "create logon cifs:* * $(helper_of cifs.spnego) --logon-file=/tmp/credentials %k"
   mount_ntlm "multiuser,$AS_LABU1"
-  as $U2 touch $MNT/ntlm_host && fail "access without a password"
+  # A session keyring of its own: a password that was had before is in the user's.
+  as $U2 keyctl session - touch $MNT/ntlm_host && fail "access without a password"
   sleep 1.2
   in_container c_ntlm
   expect_absent ntlm_host
@@ -125,5 +126,5 @@ c_ntlm() {
   printf 'username=labu2\npassword=pw-labu2-1\n' >/tmp/credentials
   chmod 600 /tmp/credentials
   chown $U2:$U2 /tmp/credentials
-  as $U2 touch $MNT/ntlm_ctr
+  as $U2 keyctl session - touch $MNT/ntlm_ctr
 }
