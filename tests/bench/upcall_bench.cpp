@@ -137,6 +137,13 @@ int main(int argc, char** argv) {
         std::fputs("upcall_bench: needs root and request-key(8)\n", stderr);
         return 77;
     }
+    for (const auto& side : options.sides)
+        if (::access(side.program.c_str(), X_OK) != 0) {
+            fmt::print(stderr, "upcall_bench: {} is missing\n", side.program.string());
+            // Where skips are failures, as in CI, so is this.
+            const char* no_skip = std::getenv("NSUPCALL_NO_SKIP");
+            return no_skip != nullptr && std::string_view(no_skip) == "1" ? 2 : 77;
+        }
     try {
         return run(options);
     } catch (const std::exception& failed) {
