@@ -32,7 +32,11 @@ Result<NamespaceView> view_below(int task_dir_fd, const std::string& whose) {
     // asks it to be in sync waits for as long as that server likes; device and inode are known without
     // asking.
     struct statx root = {};
-    if (::statx(task_dir_fd, "root", AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &root) != 0) {
+    constexpr int kFlags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+    int failed = ::statx(task_dir_fd, "root", kFlags, STATX_INO, &root);
+    // FUSE mounted in a user namespace tells those outside of it nothing but its device.
+    if (failed != 0 && errno == EACCES) failed = ::statx(task_dir_fd, "root", kFlags, 0, &root);
+    if (failed != 0) {
         if (errno == ENOENT) errno = ESRCH;
         return fail_errno("root of " + whose);
     }
@@ -118,16 +122,24 @@ Result<NamespaceSet> NamespaceSet::open(const Task& task, const NamespaceView& o
 int NamespaceSet::enter_mount_and_net(bool with_net) const {
     if (enters(NamespaceKind::mount) && ::setns(fd(NamespaceKind::mount).get(), CLONE_NEWNS) != 0)
         return errno;
-    if (root_ && (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)) return errno;
-    if (::chdir("/") != 0) return errno;
-    if (with_net && enters(NamespaceKind::net) && ::setns(fd(NamespaceKind::net).get(), CLONE_NEWNET) != 0) return errno;
+    // FUSE mounted in a user namespace lets nobody in who is not of it: enter_user() tries again.
+    const int error = enter_root();
+    root_pending_ = error == EACCES && enters(NamespaceKind::user);
+    if (error != 0 && !root_pending_) return error;
+    if (with_net && enters(NamespaceKind::net) && ::setns(fd(NamespaceKind::net).get(), CLONE_NEWNET) != 0)
+        return errno;
     return 0;
 }
 
 int NamespaceSet::enter_user() const {
     if (enters(NamespaceKind::user) && ::setns(fd(NamespaceKind::user).get(), CLONE_NEWUSER) != 0)
         return errno;
-    return 0;
+    return root_pending_ ? enter_root() : 0;
+}
+
+int NamespaceSet::enter_root() const {
+    if (root_ && (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)) return errno;
+    return ::chdir("/") == 0 ? 0 : errno;
 }
 
 }  // namespace nsutil

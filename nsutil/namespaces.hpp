@@ -94,6 +94,7 @@ class NamespaceSet {
     [[nodiscard]] int enter_user() const;
 
   private:
+    [[nodiscard]] int enter_root() const;
     [[nodiscard]] const UniqueFd& fd(NamespaceKind kind) const {
         return fds_[static_cast<std::size_t>(kind)];
     }
@@ -101,6 +102,8 @@ class NamespaceSet {
     NamespaceView view_;
     std::array<UniqueFd, kNamespaceKinds> fds_;
     UniqueFd root_;
+    mutable bool root_pending_ =
+        false;  ///< the root directory can be entered from within the user namespace only
     IdMap uid_map_ = IdMap::identity();
 };
 

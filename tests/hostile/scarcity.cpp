@@ -116,11 +116,17 @@ TEST_P(Scarcity, OfDiskSpace_CostsTheCachedTicketOnly) {
     EXPECT_EQ(alice(), name_of(ask(fields_for(container.tid(), host_uid()))));
 }
 
+/// How much the server of a SilentFuse does.
+enum class Silence : std::uint8_t {
+    deaf,        ///< it does not even take requests
+    dumb,        ///< it takes them and never answers
+    has_process  ///< as dumb, but first it lets a process make the file system its root directory
+};
+
 /// A FUSE file system inside the container whose server lives as long as this object.
 class SilentFuse {
   public:
-    /// @param takes_requests  the server takes requests and never answers; else it does not even take any
-    SilentFuse(const Container& container, bool takes_requests) {
+    SilentFuse(const Container& container, Silence silence) {
         // In a user namespace the device must be opened by somebody of it, whom the host's node may not let
         // in.
         node_ = "/var/tmp/nsupcall-test-" + std::to_string(::getpid()) + "-fuse";
@@ -133,12 +139,11 @@ class SilentFuse {
         server_ = ::fork();
         if (server_ == 0) {
             (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            (void)container.run([&] { return serve(node_, takes_requests, ready[1]); }, 0, 0);
+            (void)container.run([&] { return serve(node_, silence, ready[1]); }, 0, 0);
             ::_exit(0);
         }
         (void)::close(ready[1]);
-        char done = 0;
-        mounted_ = ::read(ready[0], &done, 1) == 1;
+        mounted_ = ::read(ready[0], &process_, sizeof process_) == sizeof process_;
         (void)::close(ready[0]);
     }
     ~SilentFuse() {
@@ -151,21 +156,38 @@ class SilentFuse {
     SilentFuse(const SilentFuse&) = delete;
     SilentFuse& operator=(const SilentFuse&) = delete;
     [[nodiscard]] bool mounted() const { return mounted_; }
+    /// The process whose root directory the file system is; of the container's uid 0.
+    [[nodiscard]] pid_t process() const { return process_; }
 
   private:
-    static int serve(const std::string& node, bool takes_requests, int ready) {
+    static int serve(const std::string& node, Silence silence, int ready) {
         (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
         const int device = ::open(node.c_str(), O_RDWR | O_CLOEXEC);
         if (device < 0 || ::mkdir("/tmp/fuse", 0777) != 0) return 1;
         const auto options = fmt::format("fd={},rootmode=40777,user_id=0,group_id=0,allow_other", device);
         if (::mount("silent", "/tmp/fuse", "fuse", MS_NODEV | MS_NOSUID, options.c_str()) != 0) return 2;
-        if (::write(ready, "x", 1) != 1) return 3;
+        const pid_t process = silence == Silence::has_process ? ::fork() : 1;
+        if (process == 0) {
+            (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            const pid_t self = ::getpid();
+            if (::chroot("/tmp/fuse") == 0) (void)!::write(ready, &self, sizeof self);
+            for (;;) (void)::pause();
+        }
+        if (silence != Silence::has_process && ::write(ready, &process, sizeof process) < 0) return 3;
+        (void)::close(ready);
+        bool answers = silence == Silence::has_process;
         alignas(8) static char buffer[1 << 20];
-        while (takes_requests) {
+        while (silence != Silence::deaf) {
             if (::read(device, buffer, sizeof buffer) < static_cast<ssize_t>(sizeof(fuse_in_header)))
                 return 4;
             fuse_in_header in;
             std::memcpy(&in, buffer, sizeof in);
+            if (in.opcode != FUSE_INIT && answers) {
+                // The one question that chroot(2) asks; ENOSYS to it is a yes.
+                answers = in.opcode != FUSE_ACCESS;
+                const fuse_out_header no = {sizeof no, -ENOSYS, in.unique};
+                if (::write(device, &no, sizeof no) < 0) return 5;
+            }
             if (in.opcode != FUSE_INIT) continue;
             struct {
                 fuse_out_header head;
@@ -182,21 +204,32 @@ class SilentFuse {
 
     std::string node_;
     pid_t server_ = -1;
+    pid_t process_ = -1;
     bool mounted_ = false;
 };
 
 TEST_P(Scarcity, OfAnswersFromAFileSystem_IsEtimedout) {
-    for (const bool takes_requests : {false, true}) {
-        SCOPED_TRACE(takes_requests);
+    for (const auto silence : {Silence::deaf, Silence::dumb}) {
+        SCOPED_TRACE(static_cast<int>(silence));
         const auto container = must(Container::start(spec_naming("/tmp/fuse/cc")));
         {
-            const SilentFuse fuse(container, takes_requests);
+            const SilentFuse fuse(container, silence);
             ASSERT_TRUE(fuse.mounted());
             const auto answer = ask(fields_for(container.tid(), host_uid()));
             EXPECT_EQ("ETIMEDOUT", refusal(answer));
             EXPECT_LT(answer.elapsed, kLimit);
         }
     }
+}
+
+TEST_P(Scarcity, OfAnswersFromTheRootDirectory_IsEtimedout) {
+    // The broker compares root directories; it must not ask the file system about this one.
+    const auto container = must(Container::start(spec_naming("/tmp/cc")));
+    const SilentFuse fuse(container, Silence::has_process);
+    ASSERT_TRUE(fuse.mounted());
+    const auto answer = ask(fields_for(fuse.process(), GetParam() ? unused_uid() : 0));
+    EXPECT_EQ("ETIMEDOUT", refusal(answer));
+    EXPECT_LT(answer.elapsed, kLimit);
 }
 
 INSTANTIATE_TEST_SUITE_P(Hostile, Scarcity, testing::Bool(), [](const auto& user_namespace) {
