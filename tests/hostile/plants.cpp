@@ -25,7 +25,11 @@ extern "C" krb5_error_code krb5_authdata_context_init(krb5_context, void**);
 namespace nsupcall::test {
 namespace {
 
+#if defined(__aarch64__)
+constexpr const char* kLibraries = "/usr/lib/aarch64-linux-gnu/";
+#else
 constexpr const char* kLibraries = "/usr/lib/x86_64-linux-gnu/";
+#endif
 
 /// One way to have code loaded.
 struct Plant {
