@@ -48,6 +48,8 @@ class WinbindInside {
             (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
             (void)container.run(
                 [] {
+                    // Once more: the change of ids has taken it away.
+                    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
                     const int log = ::open("/run/samba/log", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
                     (void)::dup2(log, 1);
                     (void)::dup2(log, 2);
