@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -46,6 +47,8 @@ class WinbindInside {
         keeper_ = ::fork();
         if (keeper_ == 0) {
             (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            // winbindd starts daemons of its own: as process 1 of a pid namespace it takes them along.
+            if (::unshare(CLONE_NEWPID) != 0) ::_exit(1);
             (void)container.run(
                 [] {
                     // Once more: the change of ids has taken it away.
