@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include <set>
+#include <map>
 #include <utility>
 
 #include "nsutil/bounded_read.hpp"
@@ -27,14 +27,27 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
     if (!proc) return nsutil::propagate(proc);
     HolderSearch search;
     std::optional<nsutil::Error> problem;
-    std::set<std::pair<dev_t, ino_t>> seen;
+    // A namespace is a service's only if all its processes are: who made a container's namespaces, or entered
+    // them from the host, is in them as well, in the host's pid namespace.
+    enum class State : std::uint8_t { no_holder, service, counted };
+    std::map<std::pair<dev_t, ino_t>, State> seen;
     const auto seen_all = scan_processes(deadline, [&](pid_t tgid, const nsutil::NamespaceId& mounts) {
-        if (seen.contains({mounts.device, mounts.inode})) return true;
+        const std::pair number(mounts.device, mounts.inode);
+        if (const auto known = seen.find(number); known != seen.end()) {
+            if (known->second != State::service) return true;
+            auto process = LivingProcess::open(tgid, own);
+            if (!process || process->place.view.of(NamespaceKind::mount) != mounts ||
+                is_host_service(process->place.view, own))
+                return true;
+            known->second = State::counted;
+            if (search.others++ == 0) search.process = std::move(*process);
+            return true;
+        }
         const auto text =
             nsutil::read_file_at(proc->get(), (std::to_string(tgid) + "/mountinfo").c_str(), kMountinfoLimit);
         // It is gone, or it is a kernel thread: the next process of the same namespace will do.
         if (!text || text->empty()) return true;
-        seen.emplace(mounts.device, mounts.inode);
+        auto& state = seen.emplace(number, State::no_holder).first->second;
         if (!may_hold_cifs(*text)) return true;
         const auto table = parse_cifs_mounts(*text);
         if (!table) {
@@ -54,12 +67,13 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
         }
         auto process = LivingProcess::open(tgid, own);
         if (!process || process->place.view.of(NamespaceKind::mount) != mounts) {
-            seen.erase({mounts.device, mounts.inode});
+            seen.erase(number);
             return true;
         }
         if (is_host_service(process->place.view, own)) {
-            search.host = true;
+            state = State::service;
         } else {
+            state = State::counted;
             if (search.others++ == 0) search.process = std::move(*process);
         }
         return true;
@@ -67,6 +81,7 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
     if (!seen_all) return std::unexpected(seen_all.error());
     if (problem) return std::unexpected(*problem);
     search.complete = *seen_all;
+    for (const auto& [number, state] : seen) search.host = search.host || state == State::service;
     return search;
 }
 
