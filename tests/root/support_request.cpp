@@ -68,7 +68,17 @@ TEST(SupportRequest, Rejected_GivesTheErrno) {
     const auto rule = rule_for(host, "reject");
     const auto answer = must(ask_kernel(description_for(host)));
     EXPECT_EQ(EKEYEXPIRED, answer.error) << answer.text();
+    EXPECT_LE(answer.remembered_s, 1);
+    EXPECT_GE(answer.remembered_s, 0);
     EXPECT_TRUE(keys_under_construction(200).empty());
+}
+
+TEST(SupportRequest, HelperThatDoesNothing_IsToldFromARejection) {
+    const auto host = unique_host();
+    const auto rule = rule_for(host, "nothing");
+    const auto answer = must(ask_kernel(description_for(host)));
+    EXPECT_EQ(ENOKEY, answer.error) << answer.text();
+    EXPECT_GE(answer.remembered_s, 55);
 }
 
 TEST(SupportRequest, Sleeping_ShowsAKeyUnderConstructionAndAHelper) {

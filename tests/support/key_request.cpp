@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include "support/leftovers.hpp"
 
@@ -22,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 struct AnswerHeader {
     std::int32_t error;
+    std::int32_t remembered_s;
     std::int64_t elapsed_ms;
     std::uint64_t size;
 };
@@ -36,10 +39,30 @@ void write_all(int fd, const void* data, std::size_t size) {
     }
 }
 
+/// The rest of the life of a negative key of the caller's, as /proc/keys prints it: "58s", "1m", "expd".
+int remembered_seconds(const std::string& description) {
+    std::ifstream keys("/proc/keys");
+    for (std::string line; std::getline(keys, line);) {
+        std::istringstream words(line);
+        std::string serial;
+        std::string flags;
+        std::string usage;
+        std::string life;
+        words >> serial >> flags >> usage >> life;
+        const bool ours = line.size() > description.size() && line.ends_with(" " + description);
+        if (!ours || flags.find('N') == std::string::npos) continue;
+        if (life == "expd") return 0;
+        const int number = std::atoi(life.c_str());
+        return life.ends_with('s') ? number : number * 60;
+    }
+    return -1;
+}
+
 [[noreturn]] void ask(const std::string& type, const std::string& description, const std::string& callout,
                       int fd) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     AnswerHeader header{};
+    header.remembered_s = -1;
     void* payload = nullptr;
     if (::keyctl_join_session_keyring(nullptr) < 0) {
         header.error = errno;
@@ -52,6 +75,7 @@ void write_all(int fd, const void* data, std::size_t size) {
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();
         if (key < 0) {
             header.error = saved;
+            header.remembered_s = remembered_seconds(description);
         } else {
             const int size = ::keyctl_read_alloc(key, &payload);
             if (size < 0) header.error = errno;
@@ -127,6 +151,7 @@ Result<KeyAnswer> KeyRequest::finish(std::chrono::seconds limit) {
     KeyAnswer answer;
     answer.error = header.error;
     answer.elapsed = std::chrono::milliseconds(header.elapsed_ms);
+    answer.remembered_s = header.error != 0 ? header.remembered_s : -1;
     answer.payload = text.substr(sizeof header);
     if (answer.payload.size() != header.size) return nsutil::fail(EIO, "the payload was cut short");
     return answer;

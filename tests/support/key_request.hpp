@@ -34,6 +34,10 @@ struct KeyAnswer {
     int error = 0;        ///< errno of request_key(2); 0 where there is a key
     std::string payload;  ///< of the key
     std::chrono::milliseconds elapsed{};
+    /// With an error: for how many more seconds the kernel remembers it. 60 where no helper rejected the key
+    /// and the kernel did so itself; -1 where /proc/keys does not show the key.
+    /// @source  Linux security/keys/request_key.c: key_negative_timeout
+    int remembered_s = -1;
 
     /// "ENOKEY", or "a key of 1234 bytes"; for messages.
     [[nodiscard]] std::string text() const;

@@ -52,7 +52,8 @@ class UpcallTest : public testing::Test {
 
     /// The kernel's request for a process, as it makes one for `host_uid`.
     [[nodiscard]] static UpcallFields fields_for(pid_t tid, std::uint32_t host_uid);
-    /// Asks the kernel, and keeps what is needed to explain a failure.
+    /// Asks the kernel, and keeps what is needed to explain a failure. A refusal must come from the helper,
+    /// and be forgotten after a second.
     [[nodiscard]] KeyAnswer ask(const UpcallFields& fields) { return ask_text(fields.description()); }
     [[nodiscard]] KeyAnswer ask_text(const std::string& description);
 
