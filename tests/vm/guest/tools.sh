@@ -104,6 +104,7 @@ expect_log() { wait_for 3 log_has "$1" || fail "the log does not say: $1"; }
 # forget_keys TYPE: empties the kernel's cache of dns_resolver or cifs_idmap answers
 forget_keys() { keyctl clear "$((16#$(awk -v ring=".$1:" '$9 == ring { print $1 }' /proc/keys)))"; }
 
+# use_rules plain|recorded: without the recorder, or with it (as it is when a test begins)
 use_rules() { rm -f /etc/request-key.d/vm.conf; cp "/run/vm/rules/$1/vm.conf" /etc/request-key.d/vm.conf; }
 
 # --- containers -----------------------------------------------------------------------------------
@@ -206,7 +207,8 @@ clean_up() {
   rm -f "$CONTAINERS"/*
   for target in $(awk '$3 == "cifs" { print $2 }' /proc/mounts | tac); do umount "$target" 2>/dev/null || umount -l "$target"; done
   wait_for 5 unmounted
-  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall
+  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall /run/vm/errors.*
+  use_rules recorded
   domain_addresses
   domain_files
   give $U1 labu1 "$(default_ccache $U1)"

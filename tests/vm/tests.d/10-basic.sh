@@ -13,7 +13,6 @@ test_basic() {
 # The rule exactly as it is installed, without the recorder in front of the helper.
 test_rule_as_installed() {
   use_rules plain
-  trap 'use_rules recorded' EXIT
   mount_share cruid=$U1
   touch $MNT/plain
   expect_owner plain labu1
