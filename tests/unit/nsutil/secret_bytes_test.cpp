@@ -11,7 +11,8 @@ namespace {
 TEST(SecretBytes, Allocator_WipesBeforeItFrees) {
     // Freed memory cannot be looked at, so the wiping is seen through an allocation that stays mapped: glibc
     // keeps small chunks in its cache and overwrites only their first two words.
-    constexpr std::size_t kBytes = 512, kHeapWords = 16;
+    constexpr std::size_t kBytes = 512;
+    [[maybe_unused]] constexpr std::size_t kHeapWords = 16;
     WipingAllocator<std::byte> allocator;
     std::byte* at = allocator.allocate(kBytes);
     std::fill_n(at, kBytes, std::byte{0xa5});
