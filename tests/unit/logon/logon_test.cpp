@@ -45,6 +45,8 @@ TEST(CredentialFile, Malformed_IsEinvalAndQuotesNothing) {
     }
 }
 
+#ifndef NSUPCALL_SANITIZE  // whose allocator keeps what was freed, and whose shadow is too large to read
+
 // The password as it must never stand in memory when all is done, and so not in this program's text either.
 constexpr unsigned char kMask = 0x5a;
 constexpr std::array<unsigned char, 16> kMasked = {
@@ -95,7 +97,6 @@ std::string write_by_child() {
     return path;
 }
 
-#ifndef NSUPCALL_SANITIZE  // whose allocator keeps what was freed, and whose shadow is too large to read
 FORKED_TEST(CredentialFile, Password_IsGoneFromMemoryAfterUse) {
     const auto path = write_by_child();
     {
