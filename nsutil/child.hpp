@@ -21,6 +21,8 @@ class Child {
     Child(Child&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), channel_(std::move(other.channel_)) {}
     Child& operator=(Child&&) = delete;
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
     ~Child() { kill(); }
 
     /// Forks. `body(int fd)` runs in the child with its end of a SOCK_SEQPACKET pair; what it returns

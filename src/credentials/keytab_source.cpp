@@ -19,7 +19,7 @@ Result<Keytab> resolve(krb5_context context, const std::string& name) {
 /// Calls `visit(entry)` for every entry until it returns something else than 0. @return how many there were
 Result<unsigned> for_each_entry(krb5_context context, krb5_keytab keytab,
                                 const std::function<krb5_error_code(krb5_keytab_entry&)>& visit) {
-    krb5_kt_cursor cursor;
+    krb5_kt_cursor cursor = nullptr;
     if (const auto error = krb5_kt_start_seq_get(context, keytab, &cursor))
         return fail_krb5(context, error, "read the keytab");
     unsigned count = 0;
@@ -44,7 +44,7 @@ Result<Principal> find_principal(krb5_context context, krb5_keytab keytab,
     auto done = for_each_entry(context, keytab, [&](krb5_keytab_entry& entry) -> krb5_error_code {
         if (!accept(entry.principal)) return 0;
         const auto error = krb5_copy_principal(context, entry.principal, &copy);
-        return error != 0 ? error : KRB5_KT_END;
+        return error != 0 ? error : krb5_error_code{KRB5_KT_END};
     });
     if (!done) return nsutil::propagate(done);
     return adopt<Principal>(context, copy);

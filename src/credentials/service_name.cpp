@@ -69,7 +69,7 @@ nsutil::Result<std::string> reverse_name(const std::string& address) {
     addrinfo* list = nullptr;
     if (const int error = ::getaddrinfo(address.c_str(), nullptr, &hints, &list)) return failed(error);
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
-    std::array<char, NI_MAXHOST> name;
+    std::array<char, NI_MAXHOST> name = {};
     if (const int error =
             ::getnameinfo(list->ai_addr, list->ai_addrlen, name.data(), name.size(), nullptr, 0, NI_NAMEREQD))
         return failed(error);

@@ -136,9 +136,9 @@ int print_call(const CallResult& result, std::string_view program, std::string_v
         return std::puts((text + "}").c_str()) >= 0 && good ? kExitAnswered : kExitRejected;
     }
     if (!good) {
-        std::fprintf(stderr, "%.*s: %s: %s: %s\n", static_cast<int>(program.size()), program.data(),
-                     escape(argument).c_str(), nsutil::errno_name(result.code).c_str(),
-                     escape(result.message, 512).c_str());
+        (void)std::fprintf(stderr, "%.*s: %s: %s: %s\n", static_cast<int>(program.size()), program.data(),
+                           escape(argument).c_str(), nsutil::errno_name(result.code).c_str(),
+                           escape(result.message, 512).c_str());
         return kExitRejected;
     }
     for (const auto& word : result.words)

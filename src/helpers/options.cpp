@@ -62,7 +62,7 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
 
     ::opterr = 0;
     ::optind = 0;  // glibc's word for "from the beginning": 1 keeps a pointer into the last command line
-    for (int choice; (choice = ::getopt_long(argc, argv, kShort, kLong, nullptr)) != -1;) {
+    for (int choice = 0; (choice = ::getopt_long(argc, argv, kShort, kLong, nullptr)) != -1;) {
         switch (choice) {
             case 't':
                 options.spnego.trust_dns = true;

@@ -17,8 +17,8 @@ namespace nsupcall {
 struct MapLine {
     bool users = false, groups = false;
     Sid first;               ///< SID of the first id
-    std::uint32_t last_rid;  ///< the RID of `first` where the line names one SID
-    std::uint32_t first_id;
+    std::uint32_t last_rid = 0;  ///< the RID of `first` where the line names one SID
+    std::uint32_t first_id = 0;
 
     [[nodiscard]] bool serves(IdKind kind) const { return kind == IdKind::user ? users : groups; }
 };

@@ -40,7 +40,7 @@ nsutil::Result<Sid> Sid::parse(std::string_view text) {
     text.remove_prefix(3);
     const auto authority = next_number<std::uint64_t>(text);
     if (!authority || *authority > kAuthorityMost) return bad();
-    std::array<std::uint32_t, kSubMost> subs;
+    std::array<std::uint32_t, kSubMost> subs = {};
     std::size_t count = 0;
     while (!text.empty()) {
         const auto sub = next_number<std::uint32_t>(text);

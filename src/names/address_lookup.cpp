@@ -69,7 +69,7 @@ std::optional<std::uint32_t> ask_ttl(const std::string& name, bool ipv6) {
     // It improves an answer that is there already; it must not hold that up.
     state.retrans = kSeconds;
     state.retry = kTries;
-    std::array<unsigned char, kAnswerMost> answer;
+    std::array<unsigned char, kAnswerMost> answer = {};
     const int size = ::res_nsearch(&state, name.c_str(), ns_c_in, ipv6 ? ns_t_aaaa : ns_t_a, answer.data(),
                                    static_cast<int>(answer.size()));
     ::res_nclose(&state);
@@ -93,6 +93,7 @@ bool hosts_file_names(std::string_view text, std::string_view name) {
         return word;
     };
     const auto equal = [](std::string_view a, std::string_view b) {
+        // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the size goes with it
         return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
     };
     while (!text.empty()) {

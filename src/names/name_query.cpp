@@ -22,7 +22,7 @@ bool is_type(std::string_view text) {
 }
 
 bool is_ip(const std::string& text) {
-    in6_addr binary;
+    in6_addr binary = {};
     return ::inet_pton(AF_INET, text.c_str(), &binary) == 1 ||
            ::inet_pton(AF_INET6, text.c_str(), &binary) == 1;
 }

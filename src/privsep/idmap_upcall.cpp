@@ -65,7 +65,7 @@ Result<Answer> hear(const Reply& reply, const IdQuestion& question) {
         case Said::no_source:
             return fail(ENOENT, "not set up here");
         case Said::id: {
-            std::uint32_t id;
+            std::uint32_t id = 0;
             if (rest.size() != sizeof id || !question.wants_id()) break;
             std::memcpy(&id, rest.data(), sizeof id);
             if (id == kNoId) break;

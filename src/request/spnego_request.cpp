@@ -68,7 +68,7 @@ bool is_user(std::string_view text) {
 
 template <class Binary>
 std::optional<std::string> normalise(int family, const std::string& text) {
-    Binary binary;
+    Binary binary = {};
     char printed[INET6_ADDRSTRLEN];
     if (::inet_pton(family, text.c_str(), &binary) != 1) return std::nullopt;
     if (::inet_ntop(family, &binary, printed, sizeof printed) == nullptr) return std::nullopt;

@@ -10,7 +10,7 @@
 namespace nsupcall {
 
 /// The findings of loading, and rules that no request can reach because one before them takes them all.
-[[nodiscard]] std::vector<Finding> check_rules(const RuleSet& rules);
+[[nodiscard]] std::vector<Finding> check_rules(const RuleSet& set);
 
 /// "/etc/nsupcall.conf:12: rule 20-web: bad value ..."
 [[nodiscard]] std::string describe(const Finding& finding);

@@ -62,8 +62,8 @@ const LibMount* lib_mount() {
 /// The kernel prints IPv6 addresses with all their zeros, and a scope behind '%'.
 std::string normalise_address(std::string text) {
     text.resize(std::min(text.find('%'), text.size()));
-    std::array<unsigned char, sizeof(in6_addr)> binary;
-    std::array<char, INET6_ADDRSTRLEN> printed;
+    std::array<unsigned char, sizeof(in6_addr)> binary = {};
+    std::array<char, INET6_ADDRSTRLEN> printed = {};
     const int family = text.find(':') == std::string::npos ? AF_INET : AF_INET6;
     if (::inet_pton(family, text.c_str(), binary.data()) != 1 ||
         ::inet_ntop(family, binary.data(), printed.data(), printed.size()) == nullptr)
