@@ -10,7 +10,7 @@ namespace {
 using nsutil::fail;
 
 std::string normalise(int family, const std::string& text) {
-    in6_addr binary;
+    in6_addr binary = {};
     char printed[INET6_ADDRSTRLEN];
     if (::inet_pton(family, text.c_str(), &binary) != 1) return {};
     return ::inet_ntop(family, &binary, printed, sizeof printed) == nullptr ? std::string() : printed;

@@ -132,6 +132,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
     }
     const auto directories = write_directories(query);
     std::vector<const char*> directory_names;
+    directory_names.reserve(directories.size());
     for (const auto& directory : directories) directory_names.push_back(directory.c_str());
     const BoundaryPlan plan = {.namespaces = task.namespaces,
                                .host_uid = task.host_uid,
