@@ -227,8 +227,8 @@ TEST(House, Sources_IncludeNoTests) {
 }
 
 TEST(House, Files_AreShort) {
-    for (const auto& [tops, most] : {std::pair{std::initializer_list<const char*>{"nsutil", "src"}, 430},
-                                     std::pair{std::initializer_list<const char*>{"tests"}, 400}})
+    for (const auto& [tops, most] : {std::pair{std::initializer_list<const char*>{"nsutil", "src"}, 330},
+                                     std::pair{std::initializer_list<const char*>{"tests"}, 340}})
         for (const auto& file : code_of(tops))
             EXPECT_LE(std::ranges::count(file.text, '\n'), most) << file.path;
 }
@@ -247,14 +247,21 @@ TEST(House, Headers_SayWhatTheyAreFor) {
     }
 }
 
+/// Whether `text` holds `path` where a path begins, not as a part of a longer one.
+bool names_path(const std::string& text, const std::string& path) {
+    for (auto at = text.find(path); at != std::string::npos; at = text.find(path, at + 1))
+        if (at == 0 || std::string_view(" \t\n\"'`=:(<[").find(text[at - 1]) != std::string_view::npos)
+            return true;
+    return false;
+}
+
 TEST(House, Texts_NameNoMachine) {
     // Put together here, so that this file does not hold them.
-    const std::vector<std::string> words = {std::string("/wo") + "rk/", std::string("../sha") + "red",
+    const std::vector<std::string> paths = {std::string("/wo") + "rk/", std::string("../sha") + "red",
                                             std::string("/tmp/help") + "er"};
     for (const auto& file : files_of({"nsutil", "src", "tests", "docs", "k8s", "README.md", "CHANGELOG.md",
                                       "CMakeLists.txt", "CMakePresets.json", "Containerfile"}))
-        for (const auto& word : words)
-            EXPECT_EQ(std::string::npos, file.text.find(word)) << file.path << ": " << word;
+        for (const auto& path : paths) EXPECT_FALSE(names_path(file.text, path)) << file.path << ": " << path;
 }
 
 TEST(House, TopLevel_HoldsNothingElse) {
