@@ -247,11 +247,14 @@ TEST(House, Headers_SayWhatTheyAreFor) {
     }
 }
 
-/// Whether `text` holds `path` where a path begins, not as a part of a longer one.
+/// Whether `text` holds `path` where a path begins, not as a part of a longer one. A quote in front counts
+/// where it opens: "$HOME"/x goes on.
 bool names_path(const std::string& text, const std::string& path) {
+    const auto begins = [&](std::size_t at, std::string_view before) {
+        return at == 0 || before.find(text[at - 1]) != std::string_view::npos;
+    };
     for (auto at = text.find(path); at != std::string::npos; at = text.find(path, at + 1))
-        if (at == 0 || std::string_view(" \t\n\"'`=:(<[").find(text[at - 1]) != std::string_view::npos)
-            return true;
+        if (begins(at, " \t\n`=:(<[") || (begins(at, "\"'") && begins(at - 1, " \t\n=:({[,"))) return true;
     return false;
 }
 
