@@ -16,7 +16,8 @@ KDC_IP=10.99.0.8       # an address of the KDC alone, so that it can go away wit
 # They differ, so that no owner on the server can be right by accident.
 U1=7001
 U2=7002
-server_uid() { echo $((10000 + $1)); }
+SERVER_UID_OFFSET=10000
+server_uid() { echo $((SERVER_UID_OFFSET + $1)); }
 CROWD_FIRST=7101       # labc01..labc50, the identities of the test `crowd`
 CROWD_SIZE=50
 crowd_name() { printf 'labc%02d' "$1"; }

@@ -61,12 +61,12 @@ unmount() { umount "${1:-$MNT}" 2>/dev/null || umount -l "${1:-$MNT}"; }
 owner_of() {
   local uid
   uid=$(stat -c %u "${2:-/srv/data}/$1" 2>/dev/null) || { echo nobody; return; }
-  case $uid in
-    "$(server_uid $U1)") echo labu1 ;;
-    "$(server_uid $U2)") echo labu2 ;;
+  case $((uid - SERVER_UID_OFFSET)) in
+    "$U1") echo labu1 ;;
+    "$U2") echo labu2 ;;
     *)
-      uid=$((uid - $(server_uid $CROWD_FIRST) + 1))
-      if [ $uid -ge 1 ] && [ $uid -le $CROWD_SIZE ]; then crowd_name $uid; else stat -c 'uid-%u' "${2:-/srv/data}/$1"; fi
+      local number=$((uid - SERVER_UID_OFFSET - CROWD_FIRST + 1))
+      if [ $number -ge 1 ] && [ $number -le $CROWD_SIZE ]; then crowd_name $number; else echo "uid-$uid"; fi
       ;;
   esac
 }
