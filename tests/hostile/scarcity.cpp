@@ -63,6 +63,7 @@ TEST_P(Scarcity, OfDescriptorsOrMemory_IsAnswered) {
     const auto container = must(Container::start(spec));
     auto fields = fields_for(container.tid(), host_uid());
     fields.host = service_host;
+    allow_silent_helper();
     std::vector<std::string> limits;
     for (int files = 3; files <= 20; ++files) limits.push_back(fmt::format("--nofile={}", files));
     for (int mebibytes = 4; mebibytes <= 40; mebibytes += 2)

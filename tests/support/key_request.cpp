@@ -41,6 +41,11 @@ void write_all(int fd, const void* data, std::size_t size) {
 
 /// The rest of the life of a negative key of the caller's, as /proc/keys prints it: "58s", "1m", "expd".
 int remembered_seconds(const std::string& description) {
+    // An earlier request's key may have the same description and not be collected yet.
+    key_serial_t held[16] = {};
+    const long bytes = ::keyctl_read(KEY_SPEC_SESSION_KEYRING, reinterpret_cast<char*>(held), sizeof held);
+    if (bytes < static_cast<long>(sizeof held[0])) return -1;
+    const std::string own_serial = fmt::format("{:08x}", static_cast<std::uint32_t>(held[0]));
     std::ifstream keys("/proc/keys");
     for (std::string line; std::getline(keys, line);) {
         std::istringstream words(line);
@@ -49,8 +54,8 @@ int remembered_seconds(const std::string& description) {
         std::string usage;
         std::string life;
         words >> serial >> flags >> usage >> life;
-        const bool ours = line.size() > description.size() && line.ends_with(" " + description);
-        if (!ours || flags.find('N') == std::string::npos) continue;
+        if (serial != own_serial || flags.find('N') == std::string::npos) continue;
+        if (!line.ends_with(" " + description)) return -1;
         if (life == "expd") return 0;
         const int number = std::atoi(life.c_str());
         return life.ends_with('s') ? number : number * 60;

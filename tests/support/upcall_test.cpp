@@ -99,8 +99,10 @@ UpcallFields UpcallTest::fields_for(pid_t tid, std::uint32_t host_uid) {
 KeyAnswer UpcallTest::ask_text(const std::string& description) {
     asked_.push_back(description);
     auto answer = must(ask_kernel(description));
-    EXPECT_LE(answer.remembered_s, 1)
-        << answer.text() << ": the helper did not reject the key with a timeout of 1 s";
+    if (helper_must_answer_) {
+        EXPECT_LE(answer.remembered_s, 1)
+            << answer.text() << ": the helper did not reject the key with a timeout of 1 s";
+    }
     return answer;
 }
 
