@@ -25,17 +25,18 @@ list_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$@" | sort
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 
 # Runs a command with its output in a file; shows the end of it where it fails.
+LOG=
+trap '[ -z "$LOG" ] || rm -f "$LOG"' EXIT
 quietly() {
-  local what=$1 log
+  local what=$1
   shift
-  log=$(mktemp /tmp/nsupcall-log.XXXXXX) || die "no temporary file"
-  if "$@" >"$log" 2>&1 </dev/null; then
-    rm -f "$log"
-    return 0
+  LOG=$(mktemp /tmp/nsupcall-log.XXXXXX) || die "no temporary file"
+  if ! "$@" >"$LOG" 2>&1 </dev/null; then
+    tail -n 40 "$LOG" >&2
+    die "$what failed"
   fi
-  tail -n 40 "$log" >&2
-  rm -f "$log"
-  die "$what failed"
+  rm -f "$LOG"
+  LOG=
 }
 
 # install_packages FILE...: installs what these lists name and is missing. Downloads are kept in $CACHE/apt.

@@ -7,11 +7,11 @@
 
 namespace nsupcall::test {
 
-/// The reports that helpers of this build wrote (see sanitizer_defaults.cpp); they are removed. Always empty
-/// in a build without sanitizers.
+/// The reports that helpers of this build wrote since this process began (see sanitizer_defaults.cpp); they
+/// are removed. Always empty in a build without sanitizers.
 [[nodiscard]] std::vector<std::string> take_sanitizer_reports();
 
-/// Removes the reports of earlier runs, and makes the folder that they are written to.
-void clear_sanitizer_reports();
+/// Makes the folder that reports are written to, and removes those that are over an hour old.
+void prepare_sanitizer_reports();
 
 }  // namespace nsupcall::test

@@ -18,7 +18,7 @@ void UpcallTest::SetUpTestSuite() {
     must(realm_->add_user("alice"));
     must(realm_->add_user("bob"));
     log_ = std::make_unique<LogCatcher>();
-    clear_sanitizer_reports();
+    prepare_sanitizer_reports();
 }
 
 void UpcallTest::TearDownTestSuite() {
