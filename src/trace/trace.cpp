@@ -39,20 +39,19 @@ std::size_t utf8_length(std::string_view text) {
     return 0;
 }
 
-/// "3 h", "12 min", "4 days": a span of seconds in words.
+}  // namespace
+
+std::string_view verdict_name(Verdict verdict) {
+    const auto index = static_cast<std::size_t>(verdict);
+    return index < kNames.size() ? kNames[index] : "unknown";
+}
+
 std::string span_in_words(std::int64_t seconds) {
     constexpr std::int64_t kMinute = 60, kHour = 3600, kDay = 86400;
     if (seconds < 2 * kMinute) return std::to_string(seconds) + " s";
     if (seconds < 2 * kHour) return std::to_string(seconds / kMinute) + " min";
     if (seconds < 2 * kDay) return std::to_string(seconds / kHour) + " h";
     return std::to_string(seconds / kDay) + " days";
-}
-
-}  // namespace
-
-std::string_view verdict_name(Verdict verdict) {
-    const auto index = static_cast<std::size_t>(verdict);
-    return index < kNames.size() ? kNames[index] : "unknown";
 }
 
 std::string escape(std::string_view text, std::size_t limit) {

@@ -63,6 +63,9 @@ class Trace {
     std::uint32_t dropped_ = 0;
 };
 
+/// "3 h", "12 min", "4 days": a span of seconds in words.
+[[nodiscard]] std::string span_in_words(std::int64_t seconds);
+
 /// Makes text from a container fit for a log or a terminal: control characters, quotes, backslashes
 /// and bytes that are no UTF-8 become \xNN; past `limit` bytes it is cut, with "..." behind.
 [[nodiscard]] std::string escape(std::string_view text, std::size_t limit = 256);

@@ -1,0 +1,15 @@
+#pragma once
+/// @file
+/// All subcommands, in the order in which --help lists them. Each is in a file of its name.
+
+#include "admin/command.hpp"
+
+namespace nsupcall::admin {
+
+void add_config(CLI::App& app, int& status);
+
+inline constexpr AddSubcommand kSubcommands[] = {
+    add_config,
+};
+
+}  // namespace nsupcall::admin
