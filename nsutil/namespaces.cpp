@@ -138,7 +138,12 @@ int NamespaceSet::enter_user() const {
 }
 
 int NamespaceSet::enter_root() const {
-    if (root_ && (::fchdir(root_.get()) != 0 || ::chroot(".") != 0)) return errno;
+    if (root_) return change_root(root_.get());
+    return ::chdir("/") == 0 ? 0 : errno;
+}
+
+int change_root(int folder_fd) {
+    if (::fchdir(folder_fd) != 0 || ::chroot(".") != 0) return errno;
     return ::chdir("/") == 0 ? 0 : errno;
 }
 

@@ -107,4 +107,8 @@ class NamespaceSet {
     IdMap uid_map_ = IdMap::identity();
 };
 
+/// Makes the folder the calling process's root directory and its working directory. System calls only.
+/// @return 0, or an errno
+[[nodiscard]] int change_root(int folder_fd);
+
 }  // namespace nsutil

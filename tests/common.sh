@@ -22,7 +22,11 @@ need_root() {
 # list_packages FILE...: the names in package lists, each once.
 list_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$@" | sort -u; }
 
-is_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
+# is_installed PACKAGE: itself, or an installed one that provides it (as some vendors' nodejs does npm).
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ] ||
+    dpkg-query -W -f '${db:Status-Abbrev} ${Provides}\n' | sed 's/([^)]*)//g; s/,/ /g' | grep -qE "^ii .* $1( |\$)"
+}
 
 # Runs a command with its output in a file; shows the end of it where it fails.
 LOG=

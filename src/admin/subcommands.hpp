@@ -7,9 +7,11 @@
 namespace nsupcall::admin {
 
 void add_config(CLI::App& app, int& status);
+void add_node(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
     add_config,
+    add_node,
 };
 
 }  // namespace nsupcall::admin

@@ -1,0 +1,206 @@
+#include "admin/node_installer.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "admin/node_probe.hpp"
+#include "admin/node_rules.hpp"
+#include "admin/node_store.hpp"
+
+namespace nsupcall::admin {
+namespace {
+
+using nsutil::Result;
+
+constexpr std::array kRequestKey = {"/sbin/request-key", "/usr/sbin/request-key"};
+constexpr const char* kPattern = "share/nsupcall/request-key.d/nsupcall.conf";
+constexpr std::size_t kRulesLimit = 64 * 1024;
+
+/// request-key's lines are split at white space and know `%`; the rest is prudence.
+bool is_plain_path(const std::string& path) {
+    const auto plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+               c == '-' || c == '_' || c == '.';
+    };
+    return path.size() > 1 && path.size() <= 100 && path.front() == '/' && path.back() != '/' &&
+           std::ranges::all_of(path, plain) && path.find("//") == std::string::npos &&
+           path.find("/.") == std::string::npos;
+}
+
+/// Undoes the steps that were made, the last first, unless told that all went well.
+class Undo {
+  public:
+    Undo(const NodeStore& store, const NodeRules& rules)
+        : store_(store), rules_(rules), version_(store.version_in_use()), text_(rules.installed()) {}
+    Undo(const Undo&) = delete;
+    Undo& operator=(const Undo&) = delete;
+    ~Undo() {
+        if (good_) return;
+        if (text_.empty())
+            (void)rules_.remove();
+        else
+            (void)rules_.install(text_);
+        (void)store_.use(version_);
+        if (added_ != version_) store_.remove(added_);
+    }
+    void added(const std::string& version) { added_ = version; }
+    void keep() { good_ = true; }
+
+  private:
+    const NodeStore& store_;
+    const NodeRules& rules_;
+    std::string version_, text_, added_;
+    bool good_ = false;
+};
+
+}  // namespace
+
+const char* node_state_name(NodeState state) {
+    switch (state) {
+        case NodeState::installed:
+            return "installed";
+        case NodeState::unsupported:
+            return "unsupported";
+        case NodeState::removed:
+            return "removed";
+        case NodeState::failed:
+            break;
+    }
+    return "failed";
+}
+
+std::string to_json(const NodeReport& report) {
+    std::array<char, 32> time = {};
+    const std::time_t now = ::time(nullptr);
+    std::tm parts = {};
+    if (::gmtime_r(&now, &parts) != nullptr) (void)std::strftime(time.data(), time.size(), "%FT%TZ", &parts);
+    return nlohmann::json({{"state", node_state_name(report.state)},
+                           {"version", report.version},
+                           {"messages", report.messages},
+                           {"time", time.data()}})
+        .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+std::vector<std::string> NodeInstaller::obstacles() const {
+    std::vector<std::string> found;
+    if (!is_plain_path(prefix_))
+        found.push_back("the prefix " + prefix_ + " is no absolute path of plain characters, 100 at most");
+    if (std::ranges::none_of(kRequestKey, [&](const char* path) { return node_.has_program(path); }))
+        found.emplace_back(
+            "the node has no /sbin/request-key, which the kernel runs for every upcall: install the package "
+            "keyutils "
+            "(or an image of the operating system that has it)");
+    else if (!node_.has_program(kRequestKey[0]))
+        found.emplace_back(
+            "request-key is in /usr/sbin, and the kernel runs /sbin/request-key: link the one to the other");
+    for (const std::string& path : {std::string(NodeRules::kFolder), prefix_})
+        if (const auto writable = node_.check_writable(path); !writable)
+            found.push_back(
+                path + ": " + writable.error().what +
+                (path == prefix_ ? ": choose another prefix" : ": the rules cannot be put there"));
+    return found;
+}
+
+Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder) const {
+    const NodeStore store(node_, prefix_);
+    const NodeRules rules(node_);
+    // 1. Alone. 2. What is to come back if anything fails from here on.
+    auto lock = store.lock();
+    if (!lock) return nsutil::propagate(lock);
+    Undo undo(store, rules);
+    // 3. The programs, complete and tried before anything points to them.
+    auto bundle = Bundle::read(bundle_folder);
+    if (!bundle) return nsutil::propagate(bundle);
+    auto version = store.add(*bundle);
+    if (!version) return version;
+    undo.added(*version);
+    for (const char* program : {"cifs.upcall", "cifs.idmap"})
+        if (auto good = probe_program(node_, store.folder_of(*version) + "/sbin/" + program); !good)
+            return nsutil::propagate(good);
+    // 4. From here on upcalls use them, where the rules are there already.
+    if (auto done = store.use(*version); !done) return nsutil::propagate(done);
+    // 5. The rules, which point to the link and so stay the same over upgrades.
+    auto pattern = node_.read(store.current(kPattern), kRulesLimit);
+    if (!pattern) return pattern;
+    if (auto done = rules.install(NodeRules::text_for(*pattern, store.current("sbin"))); !done)
+        return nsutil::propagate(done);
+    // 6. The whole, as request-key will come to it.
+    if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
+        return nsutil::propagate(good);
+    undo.keep();
+    store.prune();
+    return version;
+}
+
+NodeReport NodeInstaller::install(const std::string& bundle_folder) const {
+    NodeReport report;
+    report.messages = obstacles();
+    if (!report.messages.empty()) {
+        report.state = NodeState::unsupported;
+        return report;
+    }
+    const NodeStore store(node_, prefix_);
+    const auto former = store.version_in_use();
+    if (auto version = try_install(bundle_folder)) {
+        report.state = NodeState::installed;
+        report.version = *version;
+        report.messages.push_back(former.empty() || former == *version ? "installed below " + prefix_
+                                                                       : "upgraded from " + former);
+    } else {
+        report.version = store.version_in_use();
+        report.messages.push_back(version.error().text());
+        if (report.version.empty()) (void)store.remove_all();
+    }
+    return report;
+}
+
+NodeReport NodeInstaller::uninstall(int wait_seconds) const {
+    const NodeStore store(node_, prefix_);
+    NodeReport report;
+    if (!is_plain_path(prefix_)) {
+        report.messages = {"the prefix is no absolute path of plain characters"};
+        return report;
+    }
+    if (auto done = NodeRules(node_).remove(); !done) {
+        report.messages.push_back(done.error().text());
+        return report;
+    }
+    if (!store.version_in_use().empty()) ::sleep(static_cast<unsigned>(std::max(0, wait_seconds)));
+    if (auto done = store.remove_all(); !done) {
+        report.messages.push_back(done.error().text());
+        return report;
+    }
+    report.state = NodeState::removed;
+    return report;
+}
+
+NodeReport NodeInstaller::status() const {
+    const NodeStore store(node_, prefix_);
+    NodeReport report;
+    report.version = store.version_in_use();
+    const auto rules = NodeRules(node_).installed();
+    if (report.version.empty() && rules.empty()) {
+        report.messages = obstacles();
+        report.state = report.messages.empty() ? NodeState::removed : NodeState::unsupported;
+        return report;
+    }
+    report.messages = obstacles();
+    if (rules.find(' ' + store.current("sbin/cifs.upcall") + ' ') == std::string::npos)
+        report.messages.emplace_back("request-key's rules are not in place");
+    if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
+        report.messages.push_back(good.error().what);
+    report.state = report.messages.empty() ? NodeState::installed : NodeState::failed;
+    return report;
+}
+
+void NodeInstaller::record(const NodeReport& report) const {
+    const auto folder = node_.open_at(prefix_, O_RDONLY | O_DIRECTORY);
+    if (folder) (void)replace_file(folder->get(), kStatusFile, to_json(report) + "\n", 0644);
+}
+
+}  // namespace nsupcall::admin
