@@ -8,10 +8,12 @@ namespace nsupcall::admin {
 
 void add_config(CLI::App& app, int& status);
 void add_node(CLI::App& app, int& status);
+void add_history(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
     add_config,
     add_node,
+    add_history,
 };
 
 }  // namespace nsupcall::admin

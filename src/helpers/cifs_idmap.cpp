@@ -49,7 +49,8 @@ int answer(const nsupcall::IdmapHelperOptions& options, const Deadline& deadline
         if (options.test_type) asker->made_by_kernel = true;
         result = call_idmap(*question, options.idmap, *asker, options.timeout_seconds, deadline);
     }
-    return finish_call(key, result, kProgram, "cifs.idmap " + nsupcall::escape(description.description));
+    return finish_call(key, result, {kProgram, "cifs.idmap", description.description, description.uid},
+                       options.chronicle);
 }
 
 int run(int argc, char** argv, KeySerial& key) {

@@ -10,7 +10,15 @@ namespace {
 using nsutil::fail;
 using nsutil::parse_number;
 
-enum LongOnly : int { kThreadKeyring = 256, kTestType, kSources, kMapFile, kContainerMapFile, kDeadline };
+enum LongOnly : int {
+    kThreadKeyring = 256,
+    kTestType,
+    kSources,
+    kMapFile,
+    kContainerMapFile,
+    kDeadline,
+    kHistoryDir
+};
 
 constexpr const char* kShort = ":ht:v";
 constexpr option kLong[] = {{"help", no_argument, nullptr, 'h'},
@@ -22,6 +30,7 @@ constexpr option kLong[] = {{"help", no_argument, nullptr, 'h'},
                             {"map-file", required_argument, nullptr, kMapFile},
                             {"container-map-file", required_argument, nullptr, kContainerMapFile},
                             {"deadline", required_argument, nullptr, kDeadline},
+                            {"history-dir", required_argument, nullptr, kHistoryDir},
                             {nullptr, 0, nullptr, 0}};
 
 std::optional<KeySerial> parse_serial(std::string_view text) {
@@ -34,6 +43,7 @@ std::optional<KeySerial> parse_serial(std::string_view text) {
 
 nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** argv, KeySerial& key) {
     IdmapHelperOptions options;
+    std::optional<std::string> history_folder;
     // request-key's rules put the key last.
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
     ::opterr = 0;
@@ -80,6 +90,11 @@ nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** ar
                 options.deadline = std::chrono::milliseconds(number);
                 break;
             }
+            case kHistoryDir:
+                history_folder = ::optarg;
+                if (!history_folder->empty() && !history_folder->starts_with('/'))
+                    return fail(EINVAL, "not an absolute path: " + *history_folder);
+                break;
             case ':':
                 return fail(EINVAL, std::string("option needs a value: ") + argv[::optind - 1]);
             default:
@@ -91,6 +106,9 @@ nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** ar
     const auto serial = parse_serial(argv[::optind]);
     if (!serial || *serial == 0) return fail(EINVAL, std::string("bad key id: ") + argv[::optind]);
     options.key = *serial;
+    // What a test asks for must not mix with what the kernel does.
+    if (!history_folder && options.test_type) history_folder = "";
+    if (history_folder) options.chronicle.history = History(*history_folder);
     return options;
 }
 
@@ -109,6 +127,8 @@ const char* idmap_usage() {
            "      --test-type=cifs.idmap    take a user key for one of this type; its origin is not "
            "checked:\n"
            "                                for tests and benchmarks only\n"
+           "      --history-dir=DIR         keep the history in DIR; an empty DIR keeps none (default\n"
+           "                                /run/nsupcall/history, with --test-type none)\n"
            "      --deadline=MS             answer within this time (default 15000): for tests only\n"
            "  -v, --version                 print the version\n"
            "  -h, --help                    print this\n";

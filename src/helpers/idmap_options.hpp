@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "helpers/chronicle.hpp"
 #include "idmap/chain.hpp"
 #include "keys/key_service.hpp"
 #include "nsutil/result.hpp"
@@ -15,6 +16,7 @@ namespace nsupcall {
 /// `cifs.idmap [options] <keyid>`, with the options of cifs-utils' helper and our own.
 struct IdmapHelperOptions {
     IdmapOptions idmap;
+    Chronicle chronicle;             ///< --history-dir
     unsigned timeout_seconds = 600;  ///< -t: life of an answer
     bool show_help = false, show_version = false;
     std::optional<KeySerial> thread_keyring;            ///< --thread-keyring, request-key's %T

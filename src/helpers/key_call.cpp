@@ -89,8 +89,8 @@ Result<Asker> find_asker(const KeyUnderConstruction& key, const KeyDescription& 
     return asker;
 }
 
-int finish_call(const KeyUnderConstruction& key, const CallResult& result, std::string_view program,
-                const std::string& what) {
+int finish_call(const KeyUnderConstruction& key, const CallResult& result, const CallStory& story,
+                const Chronicle& chronicle) {
     int code = result.code;
     std::string why = result.message;
     bool answered = false;
@@ -105,8 +105,16 @@ int finish_call(const KeyUnderConstruction& key, const CallResult& result, std::
     auto rejected = answered ? Result<void>() : key.reject(code);
     // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
     if (!rejected) rejected = key.reject(EKEYREJECTED);
+    auto record = history_of(result, code, why);
+    record.program = story.program;
+    record.call = story.call;
+    record.description = story.description;
+    record.creduid = story.key_uid;
+    const auto untold = chronicle.add(std::move(record));
     const auto severity = code == 0 ? Severity::info : code == EPERM ? Severity::warning : Severity::error;
-    log_record(severity, program, message_of(result, code, why, what),
+    auto text = message_of(result, code, why, escape(story.call) + " " + escape(story.description));
+    if (!untold.empty()) text += "; " + escape(untold);
+    log_record(severity, story.program, text,
                {{"NSUPCALL_ERRNO", code == 0 ? "0" : nsutil::errno_name(code)},
                 {"NSUPCALL_REQUESTER_TID",
                  result.job.requester ? std::to_string(result.job.requester->task.tid()) : ""}});

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "helpers/call.hpp"
+#include "helpers/chronicle.hpp"
 #include "keys/key_service.hpp"
 #include "request/key_description.hpp"
 
@@ -24,11 +25,18 @@ inline constexpr int kExitUsage = 64;  ///< EX_USAGE of sysexits.h
                                                const KeyDescription& description, std::string_view keyring,
                                                std::optional<KeySerial> thread_keyring);
 
-/// Puts the result on the key and writes one log record.
-/// @param what  the request, for the log: "dns_resolver fs.example.org"
+/// What is told of a call besides its result.
+struct CallStory {
+    std::string_view program;
+    std::string_view call;         ///< call type or key type
+    std::string_view description;  ///< the key's
+    std::uint32_t key_uid = 0;     ///< the key's owner
+};
+
+/// Puts the result on the key, adds it to the history and writes one log record.
 /// @return kExitAnswered, kExitRejected, or kExitNobody where the key could not be answered at all
-int finish_call(const KeyUnderConstruction& key, const CallResult& result, std::string_view program,
-                const std::string& what);
+int finish_call(const KeyUnderConstruction& key, const CallResult& result, const CallStory& story,
+                const Chronicle& chronicle);
 
 /// Prints the result of a call by hand: the answer on standard output, or why there is none on standard
 /// error.

@@ -18,6 +18,7 @@ enum LongOnly : int {
     kLogon,
     kLogonFile,
     kSessionDir,
+    kHistoryDir,
     kConfig
 };
 
@@ -36,6 +37,7 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"test-type", required_argument, nullptr, kTestType},
                             {"deadline", required_argument, nullptr, kDeadline},
                             {"session-dir", required_argument, nullptr, kSessionDir},
+                            {"history-dir", required_argument, nullptr, kHistoryDir},
                             {"config", required_argument, nullptr, kConfig},
                             {"json", no_argument, nullptr, kJson},
                             {"sources", required_argument, nullptr, kSources},
@@ -55,7 +57,7 @@ std::optional<KeySerial> parse_serial(std::string_view text) {
 nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySerial& key) {
     using nsutil::fail;
     HelperOptions options;
-    std::optional<std::string> session_folder;
+    std::optional<std::string> session_folder, history_folder;
     bool own_files = false;  // --logon-file replaces the default places, however often it is given
     // request-key's rules put the key last.
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
@@ -147,6 +149,11 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 if (!session_folder->starts_with('/'))
                     return fail(EINVAL, "not an absolute path: " + *session_folder);
                 break;
+            case kHistoryDir:
+                history_folder = ::optarg;
+                if (!history_folder->empty() && !history_folder->starts_with('/'))
+                    return fail(EINVAL, "not an absolute path: " + *history_folder);
+                break;
             case ':':
                 return fail(EINVAL, std::string("option needs a value: ") + argv[::optind - 1]);
             default:
@@ -168,6 +175,8 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
         return fail(EINVAL, "bad key id: " + options.argument);
     // What a test asks for must not mix with what the kernel does.
     if (!session_folder && !options.test_type.empty()) session_folder = "";
+    if (!history_folder && !options.test_type.empty()) history_folder = "";
+    if (history_folder) options.chronicle.history = History(*history_folder);
     if (session_folder) options.spnego.sessions = SessionStore(*session_folder);
     return options;
 }
@@ -208,6 +217,8 @@ const char* helper_usage() {
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
            "      --session-dir=DIR      remember sessions below DIR (default /run/nsupcall/sessions, with\n"
            "                             --test-type nowhere): for tests only\n"
+           "      --history-dir=DIR      keep the history in DIR; an empty DIR keeps none (default\n"
+           "                             /run/nsupcall/history, with --test-type none)\n"
            "  -d, --debug                log more\n"
            "  -v, --version              print the version\n"
            "  -h, --help                 print this\n";

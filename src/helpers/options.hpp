@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "helpers/chronicle.hpp"
 #include "idmap/chain.hpp"
 #include "keys/key_service.hpp"
 #include "nsutil/result.hpp"
@@ -23,6 +24,7 @@ struct HelperOptions {
     SpnegoOptions spnego;
     IdmapOptions idmap;
     LogonOptions logon;
+    Chronicle chronicle;            ///< --history-dir: where answered requests are told of
     unsigned expire_seconds = 600;  ///< -e: life of an answer about a host name, an id or a password
     bool json = false;              ///< --json
     bool debug = false;             ///< -d

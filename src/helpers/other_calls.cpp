@@ -88,20 +88,20 @@ int answer_other_key(const HelperOptions& options, const KeyUnderConstruction& k
                      const KeyDescription& description, const std::string& type,
                      const nsutil::Deadline& deadline) {
     const bool by_type = options.call == CallType::key;
-    const std::string what = (by_type ? escape(type) : std::string(call_type_name(options.call))) + " " +
-                             escape(description.description);
+    const CallStory story = {kProgram, by_type ? type : call_type_name(options.call), description.description,
+                             description.uid};
     if (by_type && description.type == "dns_resolver") pass_on(options, description);
     CallResult result;
     auto asker = find_asker(key, description, keyring_of(type), options.thread_keyring);
     if (!asker) {
         const int code = asker.error().code == ENOENT ? ESRCH : asker.error().code;
         result.fail(code, asker.error().text());
-        return finish_call(key, result, kProgram, what);
+        return finish_call(key, result, story, options.chronicle);
     }
     if (!options.test_type.empty()) asker->made_by_kernel = true;
     result = by_type ? run_by_type(type, description, options, *asker, deadline)
                      : run(options.call, description.description, options, *asker, deadline);
-    return finish_call(key, result, kProgram, what);
+    return finish_call(key, result, story, options.chronicle);
 }
 
 int answer_by_hand(const HelperOptions& options, const nsutil::Deadline& deadline) {

@@ -31,6 +31,8 @@ struct Record {
     KeyDescription key;
     SpnegoRequest request;
     SpnegoOutcome outcome;
+    bool forged = false;  ///< not the kernel's own request
+    std::string untold;   ///< why it is not in the history; empty where it is
 };
 
 Result<KeyDescription> describe(const HelperOptions& options, const KeyUnderConstruction& key) {
@@ -80,12 +82,13 @@ Result<void> verify_origin(const HelperOptions& options, const KeyUnderConstruct
     return genuine;
 }
 
-Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key,
-                             const KeyDescription& description) {
-    auto request = SpnegoRequest::parse(description.description);
-    if (options.test_type.empty())
-        if (auto genuine = verify_origin(options, key, description, request ? &*request : nullptr); !genuine)
-            return propagate(genuine);
+Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key, Record& record) {
+    auto request = SpnegoRequest::parse(record.key.description);
+    if (options.test_type.empty()) {
+        auto genuine = verify_origin(options, key, record.key, request ? &*request : nullptr);
+        record.forged = !genuine;
+        if (!genuine) return propagate(genuine);
+    }
     return request;
 }
 
@@ -108,6 +111,7 @@ std::string message_of(const Record& record, int code, const std::string& why) {
     if (!outcome.rule.empty()) text += "; rule " + escape(outcome.rule);
     const auto tried = outcome.reply.trace.summary(std::time(nullptr));
     if (!tried.empty()) text += "; tried " + tried;
+    if (!record.untold.empty()) text += "; " + escape(record.untold);
     return text;
 }
 
@@ -163,15 +167,20 @@ void remember(const HelperOptions& options, Record& record) {
     if (!done) outcome.place->notes.push_back("not remembered: " + done.error().text());
 }
 
-}  // namespace
-
-namespace {
+/// The same for the history.
+void tell(const HelperOptions& options, Record& record, int code, const std::string& why) {
+    auto story = history_of(record.request, record.outcome, code, why);
+    story.program = kProgram;
+    story.description = record.key.description;
+    story.forged = record.forged;
+    record.untold = options.chronicle.add(std::move(story));
+}
 
 int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& key,
                       Result<KeyDescription> description, const nsutil::Deadline& deadline) {
     Record record;
     if (description) record.key = std::move(*description);
-    auto request = description ? accept(options, key, record.key)
+    auto request = description ? accept(options, key, record)
                                : Result<SpnegoRequest>(std::unexpected(std::move(description.error())));
     std::optional<Error> error;
     if (!request) {
@@ -194,6 +203,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
     }
     if (!error) {
         remember(options, record);
+        tell(options, record, 0, {});
         log_answer(record, 0, {});
         log_debug(options, record, deadline);
         return 0;
@@ -201,6 +211,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
     auto rejected = key.reject(error->code);
     // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
     if (!rejected) rejected = key.reject(EKEYREJECTED);
+    tell(options, record, error->code, error->text());
     log_answer(record, error->code, error->text());
     log_debug(options, record, deadline);
     return rejected ? 1 : 2;

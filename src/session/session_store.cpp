@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "nsutil/bounded_read.hpp"
+#include "nsutil/root_folder.hpp"
 
 namespace nsupcall {
 namespace {
@@ -70,30 +71,6 @@ std::string file_name(const SessionRecord& record) {
     return session_part(record.key) + hash.hex();
 }
 
-bool of_root_alone(const struct stat& info) {
-    return info.st_uid == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-Result<UniqueFd> open_folder(const std::string& folder) {
-    auto fd = nsutil::open_at(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!fd) return propagate(fd);
-    struct stat info = {};
-    if (::fstat(fd->get(), &info) != 0) return fail_errno("stat " + folder);
-    if (!of_root_alone(info)) return fail(EPERM, folder + " is not root's alone");
-    return fd;
-}
-
-Result<UniqueFd> open_or_make_folder(const std::string& folder) {
-    auto fd = open_folder(folder);
-    if (fd || fd.error().code != ENOENT) return fd;
-    const auto slash = folder.rfind('/');
-    if (slash != std::string::npos && slash > 0 && ::mkdir(folder.substr(0, slash).c_str(), 0755) != 0 &&
-        errno != EEXIST)
-        return fail_errno("make the folder of " + folder);
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make " + folder);
-    return open_folder(folder);
-}
-
 Result<SessionRecord> read_record(int folder_fd, const char* name) {
     // O_NONBLOCK: nothing but a regular file may keep us waiting.
     auto fd = nsutil::open_at(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -101,7 +78,7 @@ Result<SessionRecord> read_record(int folder_fd, const char* name) {
     struct stat info = {};
     if (::fstat(fd->get(), &info) != 0) return fail_errno(name);
     if (!S_ISREG(info.st_mode)) return fail(EINVAL, std::string(name) + " is no file");
-    if (!of_root_alone(info)) return fail(EPERM, std::string(name) + " is not root's alone");
+    if (!nsutil::is_roots_alone(info)) return fail(EPERM, std::string(name) + " is not root's alone");
     auto text = nsutil::read_all(fd->get(), kSessionTextLimit);
     if (!text) return propagate(text, name);
     auto record = parse_session(*text);
@@ -177,7 +154,7 @@ FoundSessions find_with(const std::string& folder, const std::string& prefix, st
     const auto note = [&](const nsutil::Error& error) {
         if (found.notes.size() < kNotesMost) found.notes.push_back("session record ignored: " + error.text());
     };
-    const auto fd = open_folder(folder);
+    const auto fd = nsutil::open_root_folder(folder);
     if (!fd) {
         if (fd.error().code != ENOENT) note(fd.error());
         return found;
@@ -225,7 +202,7 @@ Result<void> SessionStore::save(const SessionRecord& record) const {
     if (folder_.empty()) return {};
     const std::string text = print_session(record);
     if (text.size() > kSessionTextLimit) return fail(EFBIG, "session record too long");
-    auto folder = open_or_make_folder(folder_);
+    auto folder = nsutil::open_or_make_root_folder(folder_);
     if (!folder) return propagate(folder, "session record");
     const auto name = file_name(record);
     const bool is_new = ::faccessat(folder->get(), name.c_str(), F_OK, 0) != 0;
@@ -248,7 +225,7 @@ FoundSessions SessionStore::find_any_user(const SessionKey& key, std::string_vie
 }
 
 void SessionStore::forget(const StoredSession& session) const {
-    const auto folder = open_folder(folder_);
+    const auto folder = nsutil::open_root_folder(folder_);
     if (folder) (void)::unlinkat(folder->get(), session.file.c_str(), 0);
 }
 

@@ -1,0 +1,22 @@
+#include "admin/json_text.hpp"
+
+#include "trace/trace.hpp"
+
+namespace nsupcall::admin {
+
+std::string json_string(std::string_view text) {
+    std::string copy(text);
+    try {
+        (void)nlohmann::json(copy).dump();  // throws where it is no UTF-8
+        return copy;
+    } catch (const nlohmann::json::exception&) {
+        constexpr std::size_t kLimit = 64 * 1024;
+        return escape(text, kLimit);
+    }
+}
+
+std::string print_json(const nlohmann::ordered_json& document, int indent) {
+    return document.dump(indent, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace nsupcall::admin
