@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "request/key_description.hpp"
 
@@ -23,6 +24,13 @@ unsigned long word(KeySerial serial) {
 }
 unsigned long word(const void* pointer) {
     return reinterpret_cast<unsigned long>(pointer);
+}
+
+/// For KEYCTL_REJECT, by the clock. Async-signal-safe.
+unsigned long reject_seconds_now() {
+    timespec now = {};
+    (void)::clock_gettime(CLOCK_REALTIME, &now);
+    return reject_seconds(now.tv_nsec);
 }
 
 }  // namespace
@@ -70,13 +78,14 @@ nsutil::Result<std::string> KeyUnderConstruction::callout(std::size_t limit) con
 }
 
 nsutil::Result<void> KeyUnderConstruction::reject(int code) const {
-    if (keyctl_call(KEYCTL_REJECT, word(serial_), kRejectSeconds, static_cast<unsigned long>(code), 0) < 0)
+    if (keyctl_call(KEYCTL_REJECT, word(serial_), reject_seconds_now(), static_cast<unsigned long>(code), 0) <
+        0)
         return nsutil::fail_errno("reject key " + std::to_string(serial_));
     return {};
 }
 
 void KeyUnderConstruction::reject_from_signal_handler(KeySerial serial, int code) noexcept {
-    (void)keyctl_call(KEYCTL_REJECT, word(serial), kRejectSeconds, static_cast<unsigned long>(code), 0);
+    (void)keyctl_call(KEYCTL_REJECT, word(serial), reject_seconds_now(), static_cast<unsigned long>(code), 0);
 }
 
 int drop_key_access() {

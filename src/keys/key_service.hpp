@@ -17,7 +17,16 @@ namespace nsupcall {
 using KeySerial = key_serial_t;
 
 /// Seconds for which a rejected key keeps its errno: short, so that a kinit helps at once.
-inline constexpr unsigned kRejectSeconds = 1;
+///
+/// The kernel counts in whole seconds of the clock and looks at the key once more when the helper has exited:
+/// one second could be over by then, and the errno with it. So it is half a second at least, one and a half
+/// at most.
+/// @param nanoseconds  of the clock's current second
+/// @source  Linux security/keys/request_key.c, call_sbin_request_key(): key_validate()
+[[nodiscard]] constexpr unsigned reject_seconds(long nanoseconds) {
+    constexpr long kHalfSecond = 500'000'000;
+    return nanoseconds < kHalfSecond ? 1 : 2;
+}
 
 /// A key that waits to be instantiated by this process.
 class KeyUnderConstruction {
@@ -45,7 +54,7 @@ class KeyUnderConstruction {
     /// @param limit  bytes; a longer text is cut
     [[nodiscard]] nsutil::Result<std::string> callout(std::size_t limit) const;
 
-    /// Answers with a failure that lasts for kRejectSeconds.
+    /// Answers with a failure that lasts for reject_seconds().
     /// @param code  an errno, 1 to 4094; async-signal-safe
     [[nodiscard]] nsutil::Result<void> reject(int code) const;
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <functional>
 
 #include "support/upcall_test.hpp"
@@ -39,6 +40,29 @@ TEST_F(Refusals, NoCredentials_IsForgottenAfterASecond) {
     must(container.add_file(
         ccache_file(must(realm().ticket("alice")), fmt::format("/tmp/krb5cc_{}", uid), uid)));
     (void)expect_token(ask(fields), "alice");
+}
+
+TEST_F(Refusals, JustBeforeASecondEnds_KeepsItsErrno) {
+    // The kernel counts lives of keys in whole seconds of the clock, and looks at a key again when the helper
+    // has exited: one rejected for a second just before that ends would have no errno left by then (it says
+    // ENOKEY).
+    const auto folder = must(TempDir::create());
+    const auto script = folder.path() / "helper";
+    must(write_file(
+        script,
+        fmt::format("#!/bin/sh\n{} --test-type=cifs.spnego $1\nexec sleep 0.45\n", NSUPCALL_HELPER_PATH),
+        0755));
+    const auto rule = must(RequestRule::install({.description = "ver=0x2;host=" + host() + ";ip4=127.0.0.8;*",
+                                                 .program = script,
+                                                 .arguments = {"%k"}}));
+    auto spec = spec_with_ticket(must(realm().ticket("alice")), 0);
+    spec.user = UserNamespaceSpec::same({{0, unused_uid(), 10}});
+    const auto container = must(Container::start(spec));
+    auto fields = fields_for(container.tid(), unused_uid(10));
+    fields.address = "ip4=127.0.0.8";
+    for (timespec now{}; ::clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_nsec / 100'000'000 != 7;)
+        ::usleep(5000);
+    EXPECT_EQ("EACCES", refusal(ask(fields)));
 }
 
 TEST_F(Refusals, ExpiredTicket_IsEkeyexpired) {
