@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nsutil/secret_bytes.hpp"
 #include "rules/settings.hpp"
 
 namespace nsupcall {
@@ -41,6 +42,8 @@ struct CredentialQuery {
     std::string host_keytab;     ///< a MEMORY keytab filled from the file of -K; empty for none
     std::string rule_keytab;     ///< the same from the rule's file
     std::vector<HostCcache> host_ccaches;
+    nsutil::SecretBytes
+        kept_tickets;        ///< of a former request from the same place; not trusted; empty for none
     bool trust_dns = false;  ///< try the address' reverse name where the KDC does not know `host`
     Settings settings;
 };

@@ -5,10 +5,43 @@
 #include <string>
 
 #include "credentials/gss_proxy.hpp"
+#include "credentials/kept_tickets.hpp"
 #include "credentials/keytab_source.hpp"
 #include "credentials/locator.hpp"
 
 namespace nsupcall {
+namespace {
+
+/// What tickets were made with: those of another keytab are not this one's.
+std::string label_of(const KeytabPlan& plan) {
+    return plan.source + " " + plan.name;
+}
+
+}  // namespace
+
+Locator::Served Locator::from_kept_tickets(const KeytabPlan& plan) {
+    if (!query_.settings.ticket_cache || query_.kept_tickets.empty()) return std::nullopt;
+    auto ccache = import_tickets(context_, query_.kept_tickets, label_of(plan));
+    if (!ccache) {
+        collector_.note({"kept tickets", {}, verdict_of(ccache.error().code), {}, 0, ccache.error().what});
+        return std::nullopt;
+    }
+    if (*ccache == nullptr) return std::nullopt;
+    collector_.examine("kept tickets of " + plan.source, "MEMORY", std::move(*ccache));
+    auto served = try_found();
+    if (served) keep_tickets(plan, served);
+    return served;
+}
+
+void Locator::keep_tickets(const KeytabPlan& plan, Served& served) {
+    if (!query_.settings.ticket_cache || used_ == nullptr) return;
+    auto tickets = export_tickets(context_, used_, label_of(plan));
+    // Nothing new: what is kept may stay.
+    if (tickets == query_.kept_tickets) return;
+    served->tickets = std::move(tickets);
+    for (const auto& candidate : collector_.candidates())
+        if (candidate.verdict == Verdict::used) served->tickets_expire = candidate.expires;
+}
 
 Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
     const auto trusted = plan.name.starts_with("MEMORY:");
@@ -25,6 +58,7 @@ Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
             return std::nullopt;
         }
     }
+    if (auto served = from_kept_tickets(plan)) return served;
     announce_wait();
     auto made = credentials_from_keytab(context_, plan);
     if (!made) {
@@ -37,7 +71,9 @@ Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
         return std::nullopt;
     }
     collector_.examine(plan.source, trusted ? "MEMORY" : plan.name, std::move(*made));
-    return try_found();
+    auto served = try_found();
+    if (served) keep_tickets(plan, served);
+    return served;
 }
 
 Locator::Served Locator::from_keytabs() {

@@ -238,6 +238,7 @@ Locator::Served Locator::try_found() {
         auto& candidate = collector_.candidates()[one.entry];
         if (located) {
             candidate.verdict = Verdict::used;
+            used_ = one.cache.ccache();
             served = std::move(*located);
             break;
         }

@@ -23,8 +23,10 @@ namespace nsupcall {
 struct LocatedTicket {
     Creds ticket;  ///< null where `token` is there
     std::optional<GssToken> token;
-    std::string client;  ///< "name@REALM"
-    std::string server;  ///< "cifs/host@REALM"
+    std::string client;           ///< "name@REALM"
+    std::string server;           ///< "cifs/host@REALM"
+    nsutil::SecretBytes tickets;  ///< made with a keytab, to be kept for the next request; empty for none
+    std::int64_t tickets_expire = 0;
 };
 
 /// Goes through the sources in the order of the settings. Caches are gathered until one is found that is for
@@ -51,6 +53,8 @@ class Locator {
     void gather_files(const char* source, const std::vector<std::string>& paths);
     [[nodiscard]] Served from_keytabs();
     [[nodiscard]] Served from_keytab(const KeytabPlan& plan);
+    [[nodiscard]] Served from_kept_tickets(const KeytabPlan& plan);
+    void keep_tickets(const KeytabPlan& plan, Served& served);
     [[nodiscard]] Served from_gssproxy();
     [[nodiscard]] Served try_found();
     [[nodiscard]] nsutil::Result<LocatedTicket> use(FoundCcache& found);
@@ -68,6 +72,7 @@ class Locator {
     Variables variables_;
     std::vector<std::string> services_;  ///< of the rule; empty: the host's own names
     CcacheCollector collector_;
+    krb5_ccache used_ = nullptr;  ///< the cache that served, which collector_ owns
 };
 
 /// Values for %{...} in a rule's patterns, but for %{realm}. Those that come from the mount are not trusted.

@@ -73,6 +73,7 @@ HistoryRecord history_of(const CallResult& result, int code, std::string why) {
         record.place_container = result.job.requester->container;
     }
     record.whose = result.job.namespaces;
+    record.rule = result.job.rule;
     for (const auto& word : result.words) record.answer += (record.answer.empty() ? "" : ", ") + word;
     take_reply(record, result.job.reply);
     return record;

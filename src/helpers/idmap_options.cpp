@@ -17,7 +17,8 @@ enum LongOnly : int {
     kMapFile,
     kContainerMapFile,
     kDeadline,
-    kHistoryDir
+    kHistoryDir,
+    kConfig
 };
 
 constexpr const char* kShort = ":ht:v";
@@ -31,6 +32,7 @@ constexpr option kLong[] = {{"help", no_argument, nullptr, 'h'},
                             {"container-map-file", required_argument, nullptr, kContainerMapFile},
                             {"deadline", required_argument, nullptr, kDeadline},
                             {"history-dir", required_argument, nullptr, kHistoryDir},
+                            {"config", required_argument, nullptr, kConfig},
                             {nullptr, 0, nullptr, 0}};
 
 std::optional<KeySerial> parse_serial(std::string_view text) {
@@ -83,6 +85,11 @@ nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** ar
             case kContainerMapFile:
                 options.idmap.container_map_file = ::optarg;
                 break;
+            case kConfig:
+                options.idmap.config = ::optarg;
+                if (!options.idmap.config.starts_with('/'))
+                    return fail(EINVAL, "not an absolute path: " + options.idmap.config);
+                break;
             case kDeadline: {
                 constexpr unsigned kLeastMs = 100, kMostMs = 60'000;
                 if (number < kLeastMs || number > kMostMs)
@@ -124,6 +131,7 @@ const char* idmap_usage() {
            "      --map-file=FILE           the host's map file (default /etc/nsupcall.idmap)\n"
            "      --container-map-file=FILE the container's (default /etc/nsupcall.idmap)\n"
            "      --thread-keyring=ID       request-key's %T: proof that the kernel asks\n"
+           "      --config=FILE             rules, in place of /etc/nsupcall.conf; and FILE.d/*.conf\n"
            "      --test-type=cifs.idmap    take a user key for one of this type; its origin is not "
            "checked:\n"
            "                                for tests and benchmarks only\n"

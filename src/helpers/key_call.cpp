@@ -42,6 +42,7 @@ std::string message_of(const CallResult& result, int code, const std::string& wh
     if (code == 0 && !result.job.reply.client.empty()) text += " as " + escape(result.job.reply.client);
     if (result.job.requester) text += "; requester " + result.job.requester->describe();
     if (!result.job.namespaces.empty()) text += "; namespaces of the " + result.job.namespaces;
+    if (!result.job.rule.empty()) text += "; rule " + escape(result.job.rule);
     const auto tried = result.job.reply.trace.summary(std::time(nullptr));
     if (!tried.empty()) text += "; tried " + tried;
     return text;
@@ -89,6 +90,13 @@ Result<Asker> find_asker(const KeyUnderConstruction& key, const KeyDescription& 
     return asker;
 }
 
+void log_config_problems(std::string_view program, const std::vector<std::string>& problems) {
+    if (problems.empty()) return;
+    std::string text = "configuration: " + escape(problems.front(), 512);
+    if (problems.size() > 1) text += ", and " + std::to_string(problems.size() - 1) + " more";
+    log_record(Severity::error, program, text, {});
+}
+
 int finish_call(const KeyUnderConstruction& key, const CallResult& result, const CallStory& story,
                 const Chronicle& chronicle) {
     int code = result.code;
@@ -118,6 +126,7 @@ int finish_call(const KeyUnderConstruction& key, const CallResult& result, const
                {{"NSUPCALL_ERRNO", code == 0 ? "0" : nsutil::errno_name(code)},
                 {"NSUPCALL_REQUESTER_TID",
                  result.job.requester ? std::to_string(result.job.requester->task.tid()) : ""}});
+    log_config_problems(story.program, result.job.config_problems);
     return !rejected ? kExitNobody : code == 0 ? kExitAnswered : kExitRejected;
 }
 

@@ -25,6 +25,9 @@ inline constexpr int kExitUsage = 64;  ///< EX_USAGE of sysexits.h
                                                const KeyDescription& description, std::string_view keyring,
                                                std::optional<KeySerial> thread_keyring);
 
+/// One record for what is wrong with the configuration; none where nothing is.
+void log_config_problems(std::string_view program, const std::vector<std::string>& problems);
+
 /// What is told of a call besides its result.
 struct CallStory {
     std::string_view program;

@@ -143,6 +143,7 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                 options.spnego.config = ::optarg;
                 if (!options.spnego.config.starts_with('/'))
                     return fail(EINVAL, "not an absolute path: " + options.spnego.config);
+                options.idmap.config = options.logon.config = options.spnego.config;
                 break;
             case kSessionDir:
                 session_folder = ::optarg;

@@ -142,11 +142,7 @@ void log_answer(const Record& record, int code, const std::string& why) {
     if (!record.outcome.rule.empty()) fields.push_back({"NSUPCALL_RULE", record.outcome.rule});
     const auto severity = code == 0 ? Severity::info : code == EPERM ? Severity::warning : Severity::error;
     log_record(severity, kProgram, message_of(record, code, why), fields);
-    const auto& problems = record.outcome.config_problems;
-    if (problems.empty()) return;
-    std::string text = "configuration: " + escape(problems.front(), 512);
-    if (problems.size() > 1) text += ", and " + std::to_string(problems.size() - 1) + " more";
-    log_record(Severity::error, kProgram, text, {});
+    log_config_problems(kProgram, record.outcome.config_problems);
 }
 
 /// For -d: the request as it came, and how long the answer took.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nsutil/result.hpp"
+#include "rules/rule_set.hpp"
 
 namespace nsupcall {
 
@@ -42,6 +43,10 @@ struct IdmapOptions {
                                    IdSource::sssd, IdSource::well_known, IdSource::builtin};
     std::string map_file = kMapFile;            ///< of the host; root's, writable for nobody else
     std::string container_map_file = kMapFile;  ///< as the requester sees it
+    std::string config = kConfigPath;           ///< rules, which may say otherwise
+
+    /// What rules say in place of the above. Of a broken configuration nothing is left to containers.
+    void obey(const Settings& settings);
 
     /// Reads a chain: names parted by commas.
     /// @errors EINVAL a name that is none, or one twice, or none at all

@@ -11,6 +11,7 @@
 #include "idmap/id_daemon.hpp"
 #include "idmap/map_file.hpp"
 #include "nsutil/bounded_read.hpp"
+#include "privsep/rule_choice.hpp"
 
 namespace nsupcall {
 namespace {
@@ -196,7 +197,7 @@ bool shares_host_namespaces(const Requester& requester) {
 
 }  // namespace
 
-IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& options, pid_t tid,
+IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& given, pid_t tid,
                           bool made_by_kernel, const nsutil::Deadline& deadline) {
     IdmapOutcome outcome;
     auto& reply = outcome.job.reply;
@@ -207,6 +208,15 @@ IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& option
     }
     outcome.job.requester = std::move(*requester);
     const auto& who = *outcome.job.requester;
+    auto chosen = choose_settings(given.config, {.creduid = who.status.uids.real}, who);
+    outcome.job.rule = chosen.settings.rule;
+    outcome.job.config_problems = std::move(chosen.problems);
+    if (chosen.settings.deny) {
+        reply = failed_reply(EACCES, "denied by the configuration");
+        return outcome;
+    }
+    auto options = given;
+    options.obey(chosen.settings);
     const bool ask_host = made_by_kernel || who.is_kernel_thread() || shares_host_namespaces(who);
     Chain chain(question, options, who, deadline);
     auto trace = Trace();

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "logon/credential_file.hpp"
+#include "privsep/rule_choice.hpp"
 
 namespace nsupcall {
 namespace {
@@ -50,18 +51,26 @@ Result<void> work(const LogonRequest& request, const LogonOptions& options, std:
 
 }  // namespace
 
-JobOutcome answer_logon(const LogonRequest& request, const LogonOptions& options, std::uint32_t host_uid,
+JobOutcome answer_logon(const LogonRequest& request, const LogonOptions& given, std::uint32_t host_uid,
                         pid_t tid, const nsutil::Deadline& deadline) {
     JobOutcome outcome;
     const auto refuse = [&](int code, std::string why) {
         outcome.reply = failed_reply(code, std::move(why));
         return std::move(outcome);
     };
-    if (!options.enabled) return refuse(ENOKEY, "credentials files are not switched on");
     auto requester = Requester::open(tid);
     if (!requester) return refuse(requester.error().code, requester.error().text());
     outcome.requester = std::move(*requester);
     const auto& who = *outcome.requester;
+    auto chosen = choose_settings(given.config, {.address = request.address, .creduid = host_uid}, who);
+    const auto& settings = chosen.settings;
+    outcome.rule = settings.rule;
+    outcome.config_problems = std::move(chosen.problems);
+    if (settings.deny) return refuse(EACCES, "denied by the configuration");
+    auto options = given;
+    options.enabled = settings.logon.value_or(options.enabled && !settings.distrusted);
+    if (!settings.logon_files.empty()) options.files = settings.logon_files;
+    if (!options.enabled) return refuse(ENOKEY, "credentials files are not switched on");
     if (who.is_kernel_thread())
         return refuse(ENOKEY, "a kernel thread asks: nothing tells whose namespaces it acts for");
     auto identity = SealedIdentity::user(host_uid, who, who.namespaces);

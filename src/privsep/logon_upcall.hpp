@@ -11,14 +11,16 @@
 #include "logon/logon_request.hpp"
 #include "nsutil/deadline.hpp"
 #include "privsep/sealed_job.hpp"
+#include "rules/rule_set.hpp"
 
 namespace nsupcall {
 
 /// Where credentials files are looked for.
 struct LogonOptions {
-    bool enabled = false;  ///< nothing is answered unless a rule says so
+    bool enabled = false;  ///< nothing is answered unless a rule says so, here or in `config`
     /// Paths as the requester sees them; "%{uid}" is its user id there. The first that exists counts.
     std::vector<std::string> files = {"/run/user/%{uid}/cifs-credentials", "/run/secrets/cifs-credentials"};
+    std::string config = kConfigPath;  ///< rules, which may say otherwise
 };
 
 /// Finds the credential of the user `host_uid` for the task `tid`; the reply's payload is "user:password".

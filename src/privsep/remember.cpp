@@ -1,21 +1,9 @@
 #include "privsep/remember.hpp"
 
-#include <unistd.h>
-
 #include <ctime>
 
 namespace nsupcall {
 namespace {
-
-/// Clock ticks since boot, as /proc/<tid>/stat counts them.
-std::uint64_t ticks_now() {
-    timespec now = {};
-    (void)::clock_gettime(CLOCK_BOOTTIME, &now);
-    const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-    constexpr std::uint64_t kNanoseconds = 1'000'000'000;
-    return static_cast<std::uint64_t>(now.tv_sec) * per_second +
-           static_cast<std::uint64_t>(now.tv_nsec) * per_second / kNanoseconds;
-}
 
 std::string used_ccache(const Trace& trace) {
     for (const auto& candidate : trace.candidates())

@@ -73,6 +73,7 @@ bool consistent(const Reply& reply) {
     const bool has_token = !reply.token.empty() && !reply.session_key.empty();
     const bool has_no_token = reply.token.empty() && reply.session_key.empty();
     const bool has_payload = !reply.payload.empty();
+    if (!reply.tickets.empty() && !has_token) return false;
     if (reply.code == 0) return reply.end == WorkerEnd::answered && (has_payload ? has_no_token : has_token);
     return has_no_token && !has_payload;
 }
@@ -89,6 +90,8 @@ nsutil::SecretBytes encode_reply(const Reply& reply) {
     writer.bytes(reply.session_key);
     writer.bytes(reply.token);
     writer.bytes(reply.payload);
+    writer.bytes(reply.tickets);
+    writer.number(reply.tickets_expire);
     writer.text(reply.client);
     writer.text(reply.server);
     writer.number(reply.expires);
@@ -126,6 +129,9 @@ nsutil::Result<Reply> decode_reply(std::span<const std::byte> message) {
     reply.token.assign(token.begin(), token.end());
     const auto payload = reader.bytes(kPayloadLimit);
     reply.payload.assign(payload.begin(), payload.end());
+    const auto tickets = reader.bytes(kTicketsLimit);
+    reply.tickets.assign(tickets.begin(), tickets.end());
+    reply.tickets_expire = reader.number<std::int64_t>();
     reply.client = reader.text();
     reply.server = reader.text();
     reply.expires = reader.number<std::int64_t>();

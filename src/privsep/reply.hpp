@@ -30,8 +30,11 @@ struct Reply {
     nsutil::SecretBytes session_key;
     std::vector<std::byte> token;
     nsutil::SecretBytes payload;  ///< the whole answer of a job that makes no token
-    std::string client, server;   ///< principals
-    std::int64_t expires = 0;     ///< end of the service ticket or of the answer, Unix time; 0 unknown
+    nsutil::SecretBytes
+        tickets;  ///< beside a token: what to keep for the next request of the same place; or empty
+    std::int64_t tickets_expire = 0;
+    std::string client, server;  ///< principals
+    std::int64_t expires = 0;    ///< end of the service ticket or of the answer, Unix time; 0 unknown
     Trace trace;
 };
 
@@ -46,8 +49,10 @@ inline constexpr std::uint32_t kReplyMagic = 0x6e737570;
 
 /// Bytes of the longest payload.
 inline constexpr std::size_t kPayloadLimit = 16 * 1024;
+/// Bytes of the tickets that may be kept.
+inline constexpr std::size_t kTicketsLimit = 64 * 1024;
 /// Bytes of the longest message: a token, a key, a payload, and 64 candidates with all their texts cut to
-/// their limits.
+/// their limits. Tickets go along only as far as there is room.
 inline constexpr std::size_t kReplyLimit = 192 * 1024;
 inline constexpr std::size_t kReplyTextLimit = 448;  ///< bytes of one text; longer ones are cut when encoded
 

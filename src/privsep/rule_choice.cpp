@@ -53,17 +53,10 @@ std::string cgroup_text(const Requester& requester, const Place* place) {
     return anchor->read("cgroup", kCgroupTextLimit).value_or("");
 }
 
-}  // namespace
-
-RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request, std::uint32_t creduid,
-                           const Requester& requester, const Place* place) {
+RuleChoice choose(const std::string& config, Subject subject, const Requester& requester,
+                  const Place* place) {
     const auto rules = RuleSet::load(config);
-    Subject subject{.host = lower_case(request.host),
-                    .address = request.address,
-                    .user = request.user,
-                    .creduid = creduid,
-                    .kind = kind_of(requester, place),
-                    .target_mount = request.target == UpcallTarget::mount};
+    subject.kind = kind_of(requester, place);
     if (rules.need_cgroup()) {
         const auto text = cgroup_text(requester, place);
         subject.cgroup = text.empty() ? std::string() : cgroup_path(text);
@@ -73,6 +66,23 @@ RuleChoice choose_settings(const std::string& config, const SpnegoRequest& reque
     RuleChoice choice{rules.match(subject), {}};
     for (const auto& finding : rules.findings()) choice.problems.push_back(describe(finding));
     return choice;
+}
+
+}  // namespace
+
+RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request, std::uint32_t creduid,
+                           const Requester& requester, const Place* place) {
+    return choose(config,
+                  {.host = lower_case(request.host),
+                   .address = request.address,
+                   .user = request.user,
+                   .creduid = creduid,
+                   .target_mount = request.target == UpcallTarget::mount},
+                  requester, place);
+}
+
+RuleChoice choose_settings(const std::string& config, Subject subject, const Requester& requester) {
+    return choose(config, std::move(subject), requester, nullptr);
 }
 
 nsutil::Result<Place> apply_target(TargetChoice target, nsutil::Result<Place> place,

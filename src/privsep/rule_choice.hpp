@@ -10,6 +10,7 @@
 #include "privsep/place.hpp"
 #include "privsep/requester.hpp"
 #include "request/spnego_request.hpp"
+#include "rules/rule.hpp"
 #include "rules/settings.hpp"
 
 namespace nsupcall {
@@ -27,6 +28,11 @@ struct RuleChoice {
 [[nodiscard]] RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request,
                                          std::uint32_t creduid, const Requester& requester,
                                          const Place* place);
+
+/// The same for requests that are not for tokens, of a user task or a kernel thread's own.
+/// @param subject  what the request says; where it comes from is filled in
+[[nodiscard]] RuleChoice choose_settings(const std::string& config, Subject subject,
+                                         const Requester& requester);
 
 /// Moves the request to where the rule's `target` wants it.
 /// @param place  what resolve_place() decided

@@ -56,7 +56,9 @@ struct SealedJob {
 struct JobOutcome {
     std::optional<Requester> requester;  ///< nothing where it was never found
     Reply reply;
-    std::string namespaces;  ///< whose were used: "requester", "host"
+    std::string namespaces;                    ///< whose were used: "requester", "host"
+    std::string rule;                          ///< name of the rule that matched; empty where none did
+    std::vector<std::string> config_problems;  ///< what is wrong with the configuration
 };
 
 /// Forks, crosses the boundary, works, and returns the child's one reply.

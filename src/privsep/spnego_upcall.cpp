@@ -12,6 +12,7 @@
 #include "privsep/place.hpp"
 #include "privsep/rule_choice.hpp"
 #include "privsep/sealed_job.hpp"
+#include "privsep/ticket_keeper.hpp"
 #include "privsep/worker.hpp"
 
 namespace nsupcall {
@@ -96,11 +97,20 @@ class Attempt {
             task.query.host_ccaches = load_host_ccaches(task.query);
         task.security = request_.security;
         task.profile = profile_.get();
+        TicketKeeper keeper(
+            options_.sessions, settings_, requester_, place,
+            {creduid_, task.query.user, {settings_.keytab, options_.keytab, options_.krb5_conf}});
+        task.query.kept_tickets = keeper.take(deadline_);
         auto reply = run(task, deadline_);
+        keeper.put(reply);
+        notes_ = keeper.notes();
         if (reply.code != 0)
             for (const auto& problem : keytab_problems_) reply.trace.add(problem);
         return reply;
     }
+
+    /// What the log should tell of the last attempt.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
   private:
     /// Only a last resort: where it cannot be read caches are looked for all the same.
@@ -122,6 +132,7 @@ class Attempt {
     std::unique_ptr<HostProfile> profile_;
     std::string keytab_, rule_keytab_;  ///< MEMORY keytabs; empty for none
     std::vector<Candidate> keytab_problems_;
+    std::vector<std::string> notes_;
 };
 
 }  // namespace
@@ -183,6 +194,7 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }
+    for (const auto& note : attempt.notes()) outcome.place->notes.push_back(note);
     return outcome;
 }
 

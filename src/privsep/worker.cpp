@@ -105,6 +105,8 @@ Result<void> make_token(const WorkerTask& task, const CredentialQuery& query, Re
         reply.session_key = std::move(ap_req->session_key);
         reply.expires = static_cast<std::uint32_t>(located->ticket->times.endtime);
     }
+    reply.tickets = std::move(located->tickets);
+    reply.tickets_expire = located->tickets_expire;
     reply.client = std::move(located->client);
     reply.server = std::move(located->server);
     // The process ends here: tearing the context down would only cost time.
@@ -166,9 +168,16 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
             set_failure(reply, made.error());
             reply.token.clear();
             reply.session_key.clear();
+            reply.tickets.clear();
         }
     }
-    return nsutil::send_last_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
+    auto message = encode_reply(reply);
+    if (message.size() > kReplyLimit && !reply.tickets.empty()) {
+        // Keeping them is a favour; the token is what was asked for.
+        reply.tickets.clear();
+        message = encode_reply(reply);
+    }
+    return nsutil::send_last_message(reply_fd, message) == 0 ? 0 : 1;
 }
 
 }  // namespace nsupcall

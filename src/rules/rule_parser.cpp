@@ -170,6 +170,37 @@ Result<void> set_upcall_target(const std::string& value, Conditions& conditions)
     return {};
 }
 
+Result<void> set_path(const std::string& value, std::string& target) {
+    if (!value.starts_with('/')) return bad(value, "an absolute path");
+    target = value;
+    return {};
+}
+
+Result<void> set_id_sources(const std::string& value, Settings& settings) {
+    std::vector<std::string> sources;
+    for (auto& word : words_of(value)) {
+        if (std::ranges::find(kIdSourceNames, word) == std::end(kIdSourceNames))
+            return bad(value, ("no such source of ids: " + word).c_str());
+        if (std::ranges::find(sources, word) != sources.end()) return bad(value, ("twice: " + word).c_str());
+        sources.push_back(std::move(word));
+    }
+    if (sources.empty()) return bad(value, "sources of ids");
+    settings.idmap_sources = std::move(sources);
+    return {};
+}
+
+Result<void> set_logon(const std::string& value, Settings& settings) {
+    bool on = false;
+    if (auto set = set_bool(value, on); !set) return set;
+    settings.logon = on;
+    return {};
+}
+
+Result<void> add_logon_file(const std::string& value, bool first, Settings& settings) {
+    if (!value.starts_with('/')) return bad(value, "an absolute path");
+    return add_pattern(value, first, settings.logon_files);
+}
+
 constexpr std::pair<std::string_view, TargetChoice> kTargets[] = {{"as-asked", TargetChoice::as_asked},
                                                                   {"requester", TargetChoice::requester},
                                                                   {"host", TargetChoice::host},
@@ -222,6 +253,18 @@ constexpr Key kKeys[] = {
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_pattern(v, s.principal); }},
     {{"keytab_first_entry", false, false},
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.keytab_first_entry); }},
+    {{"ticket_cache", false, false},
+     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.ticket_cache); }},
+    {{"idmap_sources", false, false},
+     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_id_sources(v, s); }},
+    {{"idmap_file", false, false},
+     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_path(v, s.idmap_file); }},
+    {{"idmap_container_file", false, false},
+     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_path(v, s.idmap_container_file); }},
+    {{"logon", false, false},
+     [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_logon(v, s); }},
+    {{"logon_file", false, true},
+     [](const auto& v, bool f, auto& s, auto*) -> Result<void> { return add_logon_file(v, f, s); }},
     {{"environment", false, false},
      [](const auto& v, bool, auto& s, auto*) -> Result<void> { return set_bool(v, s.environment); }},
     {{"host_fallback", false, false},

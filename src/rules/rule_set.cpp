@@ -120,6 +120,7 @@ void RuleSet::take_defaults(const File& file) {
         if (auto done = apply_relation(key, value, occurrence == 0, defaults_, nullptr); !done) {
             complain(file, {}, key, occurrence, done.error().what);
             if (key == "deny") defaults_.deny = true;
+            defaults_.distrusted = true;
         }
     }
 }
@@ -166,6 +167,7 @@ void RuleSet::order_rules() {
         Settings harmless;
         harmless.deny = rule.settings.deny;
         harmless.rule = rule.name;
+        harmless.distrusted = true;
         rule.settings = std::move(harmless);
     }
 }
@@ -182,6 +184,7 @@ Settings RuleSet::match(const Subject& subject) const {
         const bool deny = settings.deny || refuse_all_;
         settings = {};
         settings.deny = deny;
+        settings.distrusted = true;
     }
     return settings;
 }

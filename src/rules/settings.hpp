@@ -3,6 +3,7 @@
 /// How one request is to be answered: what rules decide, with the defaults that hold without any.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,10 @@ inline constexpr Source kDefaultSources[] = {
 /// The word for a source in configuration files: "environment", "default", "run-user", ...
 [[nodiscard]] std::string_view source_name(Source source);
 
+/// Where an id or a SID can come from, in the order of the kinds that src/idmap knows.
+inline constexpr std::string_view kIdSourceNames[] = {
+    "map", "unix", "winbind", "sssd", "well-known", "builtin", "container-map", "container-winbind"};
+
 /// Whose namespaces answer a request; as_asked leaves it to the mount (upcall_target) and the requester.
 enum class TargetChoice : std::uint8_t { as_asked, requester, host, mounter };
 
@@ -49,13 +54,21 @@ struct Settings {
     std::string keytab;                     ///< of the host; empty for none
     std::string principal;                  ///< pattern: whom a keytab is used for
     bool keytab_first_entry = false;        ///< ... else the keytab's first entry
-    bool environment = true;                ///< look at the requester's environment
-    bool host_fallback = false;             ///< a container without credentials is served with the host's
+    bool ticket_cache = false;   ///< tickets by keytab are kept under /run/nsupcall for the next time
+    bool environment = true;     ///< look at the requester's environment
+    bool host_fallback = false;  ///< a container without credentials is served with the host's
     bool deny = false;
     TargetChoice target = TargetChoice::as_asked;
     NetworkChoice network = NetworkChoice::requester;
     GssProxyChoice gssproxy = GssProxyChoice::never;
-    std::string rule;  ///< name of the rule that matched; empty where none did
+    // Where a rule says nothing, the command line's options hold.
+    std::vector<std::string> idmap_sources;  ///< words of kIdSourceNames; empty: not said
+    std::string idmap_file;                  ///< map file of the host; empty: not said
+    std::string idmap_container_file;        ///< map file as the requester sees it; empty: not said
+    std::optional<bool> logon;               ///< logon keys are answered; nothing: not said
+    std::vector<std::string> logon_files;    ///< patterns of credentials files; empty: not said
+    bool distrusted = false;  ///< the configuration is broken: options that give more do not hold
+    std::string rule;         ///< name of the rule that matched; empty where none did
 
     [[nodiscard]] bool allows(Source source) const {
         for (const auto one : sources)

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <ctime>
 
 #include "nsutil/bounded_read.hpp"
 #include "request/container_id.hpp"
@@ -59,6 +62,15 @@ nsutil::Result<LivingProcess> LivingProcess::open(pid_t tgid, const NamespaceVie
     if (stat->is_kernel_thread() || stat->state == 'Z' || stat->state == 'X')
         return nsutil::fail(ESRCH, "process " + std::to_string(tgid) + " has exited");
     return LivingProcess{std::move(*task), std::move(*namespaces), std::move(place), stat->start_ticks};
+}
+
+std::uint64_t ticks_now() {
+    timespec now = {};
+    (void)::clock_gettime(CLOCK_BOOTTIME, &now);
+    const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    constexpr std::uint64_t kNanoseconds = 1'000'000'000;
+    return static_cast<std::uint64_t>(now.tv_sec) * per_second +
+           static_cast<std::uint64_t>(now.tv_nsec) * per_second / kNanoseconds;
 }
 
 bool proves(const SessionRecord& record, const PlaceIdentity& place, pid_t tgid, std::uint64_t start_ticks,

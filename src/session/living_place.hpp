@@ -41,6 +41,9 @@ struct LivingProcess {
 [[nodiscard]] bool proves(const SessionRecord& record, const PlaceIdentity& place, pid_t tgid,
                           std::uint64_t start_ticks, const nsutil::NamespaceView& own);
 
+/// Clock ticks since boot, as /proc/<tid>/stat counts them: the unit of SessionRecord::alive_ticks.
+[[nodiscard]] std::uint64_t ticks_now();
+
 /// What find_living() brought.
 struct LivingSearch {
     std::vector<std::optional<LivingProcess>> found;  ///< one for each record, in their order

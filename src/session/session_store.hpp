@@ -41,6 +41,8 @@ class SessionStore {
     /// @param folder  absolute path; empty: nothing is kept
     explicit SessionStore(std::string folder = kFolder) : folder_(std::move(folder)) {}
 
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+
     /// Whether this very record is stored already, and so new that it need not be written again. An anchor
     /// counts only where `record` has one; when the stored one was written does not.
     [[nodiscard]] bool has_fresh(const SessionRecord& record, std::int64_t now) const;

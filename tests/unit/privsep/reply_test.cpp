@@ -24,6 +24,8 @@ Reply with_token() {
     reply.trace.add({"KRB5CCNAME", "FILE:/tmp/x", Verdict::absent, "", 0, "no such file"});
     reply.trace.add({"default", "FILE:/tmp/krb5cc_0", Verdict::used, "labu1@LAB.TEST", 1'800'000'000, ""});
     reply.trace.set_dropped(3);
+    reply.tickets.assign(500, std::byte{0x44});
+    reply.tickets_expire = 1'800'000'001;
     return reply;
 }
 
@@ -58,6 +60,8 @@ void expect_same(const Reply& a, const Reply& b) {
     EXPECT_EQ(a.session_key, b.session_key);
     EXPECT_EQ(a.token, b.token);
     EXPECT_EQ(a.payload, b.payload);
+    EXPECT_EQ(a.tickets, b.tickets);
+    EXPECT_EQ(a.tickets_expire, b.tickets_expire);
     EXPECT_EQ(a.client, b.client);
     EXPECT_EQ(a.server, b.server);
     EXPECT_EQ(a.expires, b.expires);
@@ -178,13 +182,13 @@ TEST(Reply, ForgedNumbers_AreRefused) {
     Reply bare;
     bare.code = ENOKEY;
     const auto good = encode_reply(bare);
-    ASSERT_EQ(56U, good.size());
+    ASSERT_EQ(68U, good.size());
     ASSERT_TRUE(decode_reply(good));
     struct {
         const char* what;
         std::size_t at;
-    } const lengths[] = {{"message", 16}, {"key", 20},    {"token", 24},     {"payload", 28},
-                         {"client", 32},  {"server", 36}, {"candidates", 48}};
+    } const lengths[] = {{"message", 16}, {"key", 20},    {"token", 24},  {"payload", 28},
+                         {"tickets", 32}, {"client", 44}, {"server", 48}, {"candidates", 60}};
     for (const auto& [what, at] : lengths)
         for (const std::uint32_t value :
              {1U, 8U, 65U, 512U, 65535U, 0x7fffffffU, 0x80000000U, 0xfffffffcU, 0xffffffffU}) {
@@ -197,7 +201,7 @@ TEST(Reply, ForgedNumbers_AreRefused) {
     EXPECT_FALSE(decode_reply(message));
     // How many candidates were dropped is only told, never used for anything.
     message = good;
-    patch(message, 52, 0xffffffffU);
+    patch(message, 64, 0xffffffffU);
     EXPECT_EQ(0xffffffffU, must(decode_reply(message)).trace.dropped());
 }
 
