@@ -24,7 +24,7 @@ struct Asker {
     std::uint32_t host_uid = 0;   ///< owner of the key
     bool made_by_kernel = false;  ///< the kernel itself asks; by hand: the administrator
     bool proven = false;          ///< ... and the thread keyring proves it
-    std::string callout;          ///< what came beside the description
+    std::string callout{};        ///< what came beside the description
 };
 
 /// What a call came to.

@@ -193,6 +193,18 @@ JobAnswer JobTest::ask_in(const Container& container, const JobRequest& request,
     return explain(shared.get(), request);
 }
 
+JobAnswer JobTest::ask_sharing_keyring(const Container& container, const JobRequest& request) {
+    remember_description(request.description);
+    SharedAnswer shared;
+    EXPECT_EQ(0, must(container.run(
+                     [&] {
+                         shared.put(ask_here(request));
+                         return 0;
+                     },
+                     0, 0)));
+    return explain(shared.get(), request);
+}
+
 Finished JobTest::by_hand(const std::vector<std::string>& argv) {
     return must(run_program({.argv = argv}));
 }

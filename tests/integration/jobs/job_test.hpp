@@ -60,6 +60,8 @@ class JobTest : public testing::Test {
     /// Asks inside a container, with ids of the container's.
     [[nodiscard]] JobAnswer ask_in(const Container& container, const JobRequest& request,
                                    std::uint32_t uid = 0, std::uint32_t gid = 0);
+    /// The same with the session keyring of this process, which other asks then share.
+    [[nodiscard]] JobAnswer ask_sharing_keyring(const Container& container, const JobRequest& request);
     /// Runs a program by hand, its output split into lines.
     [[nodiscard]] static Finished by_hand(const std::vector<std::string>& argv);
 
