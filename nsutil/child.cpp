@@ -54,7 +54,7 @@ Result<std::size_t> Child::receive(std::span<std::byte> buffer, const Deadline& 
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     // No room for control data: descriptors that a hostile child sends are closed by the kernel.
-    ssize_t got;
+    ssize_t got = 0;
     do got = ::recvmsg(channel_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got < 0 && errno != ECONNRESET) return fail_errno("recvmsg");

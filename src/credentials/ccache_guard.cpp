@@ -32,7 +32,7 @@ std::optional<Objection> object_to_path(const std::string& path, std::uint32_t u
     const auto wrong_kind = [&](const struct stat& info) {
         return directory ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode);
     };
-    const Objection wrong = {Verdict::malformed, directory ? "it is no directory" : "it is no regular file"};
+    Objection wrong = {Verdict::malformed, directory ? "it is no directory" : "it is no regular file"};
     // Looked at before it is opened: opening alone makes some devices act (a watchdog starts, a tape
     // rewinds).
     struct stat info = {};

@@ -57,6 +57,7 @@ std::vector<std::string> files_owned_in(const std::string& directory, std::uint3
         return std::pair(file.first != preferred, std::string_view(file.second));
     });
     std::vector<std::string> paths;
+    paths.reserve(files.size());
     for (auto& [inode, path] : files) paths.push_back(std::move(path));
     return paths;
 }

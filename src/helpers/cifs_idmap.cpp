@@ -62,7 +62,8 @@ int run(int argc, char** argv, KeySerial& key) {
     nsupcall::arm_last_word(key, deadline);
     const auto options = nsupcall::IdmapHelperOptions::parse(argc, argv, key);
     if (!options) {
-        std::fprintf(stderr, "%s: %s\n%s", kProgram, options.error().what.c_str(), nsupcall::idmap_usage());
+        (void)std::fprintf(stderr, "%s: %s\n%s", kProgram, options.error().what.c_str(),
+                           nsupcall::idmap_usage());
         if (key != 0) (void)nsupcall::KeyUnderConstruction(key).reject(EINVAL);
         log_record(nsupcall::Severity::error, kProgram,
                    "bad usage: " + nsupcall::escape(options.error().what), {});

@@ -234,7 +234,7 @@ int answer(const HelperOptions& options, const nsutil::Deadline& deadline) {
 }
 
 int answer_usage_error(KeySerial key, const nsutil::Error& error) {
-    std::fprintf(stderr, "%s: %s\n%s", kProgram, error.what.c_str(), helper_usage());
+    (void)std::fprintf(stderr, "%s: %s\n%s", kProgram, error.what.c_str(), helper_usage());
     if (key != 0) (void)KeyUnderConstruction(key).reject(EINVAL);
     log_record(Severity::error, kProgram, "bad usage: " + escape(error.what), {});
     return kExitUsage;

@@ -14,6 +14,7 @@ constexpr std::size_t kDepthMost = 16;
 bool collect(profile_t profile, std::vector<std::string>& section, std::vector<Relation>& relations) {
     if (section.size() > kDepthMost) return false;
     std::vector<const char*> names;
+    names.reserve(section.size() + 1);
     for (const auto& name : section) names.push_back(name.c_str());
     names.push_back(nullptr);
     void* iterator = nullptr;

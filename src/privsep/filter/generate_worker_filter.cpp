@@ -22,7 +22,8 @@
 namespace {
 
 [[noreturn]] void die(const char* what, int error) {
-    std::fprintf(stderr, "generate_worker_filter: %s: %s\n", what, std::strerror(error < 0 ? -error : error));
+    (void)std::fprintf(stderr, "generate_worker_filter: %s: %s\n", what,
+                       std::strerror(error < 0 ? -error : error));
     std::exit(1);
 }
 
@@ -240,7 +241,7 @@ int main(int argc, char** argv) {
     } all[] = {{"#if defined(__x86_64__) && !defined(__ILP32__)\n", SCMP_ARCH_X86_64},
                {"#elif defined(__aarch64__)\n", SCMP_ARCH_AARCH64}};
     for (const auto& [condition, architecture] : all) {
-        std::fputs(condition, stdout);
+        (void)std::fputs(condition, stdout);
         Filter filter(architecture);
         fill(filter, sanitizer);
         filter.write_program("kWorkerFilter");
