@@ -50,7 +50,7 @@ nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** ar
     if (argc > 1) key = parse_serial(argv[argc - 1]).value_or(0);
     ::opterr = 0;
     ::optind = 0;  // glibc's word for "from the beginning"
-    for (int choice; (choice = ::getopt_long(argc, argv, kShort, kLong, nullptr)) != -1;) {
+    for (int choice = 0; (choice = ::getopt_long(argc, argv, kShort, kLong, nullptr)) != -1;) {
         const auto number = parse_number<std::uint32_t>(::optarg != nullptr ? ::optarg : "").value_or(0);
         switch (choice) {
             case 'h':

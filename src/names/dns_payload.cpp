@@ -8,7 +8,7 @@ namespace nsupcall {
 namespace {
 
 bool is_address(const std::string& text) {
-    in6_addr binary;
+    in6_addr binary = {};
     if (::inet_pton(AF_INET, text.c_str(), &binary) == 1) return true;
     const auto percent = text.find('%');
     if (::inet_pton(AF_INET6, text.substr(0, percent).c_str(), &binary) != 1) return false;

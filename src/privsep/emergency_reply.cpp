@@ -15,7 +15,7 @@ namespace {
 
 // Two buffers: a handler that interrupts remember() still finds the former message whole.
 struct Message {
-    alignas(ReplyHead) std::byte bytes[kReplyLimit];
+    alignas(ReplyHead) std::byte bytes[kReplyLimit] = {};
     std::size_t size = 0;
 };
 Message g_messages[2];

@@ -30,7 +30,8 @@ std::vector<std::string> conf_files_in(const std::string& folder) {
     if (stream == nullptr) return paths;
     while (const dirent* entry = ::readdir(stream.get())) {
         const std::string name = entry->d_name;
-        if (!name.starts_with('.') && name.ends_with(".conf")) paths.push_back(folder + "/" + name);
+        if (!name.starts_with('.') && name.ends_with(".conf"))
+            paths.emplace_back(std::string(folder).append("/").append(name));
     }
     std::ranges::sort(paths);
     return paths;

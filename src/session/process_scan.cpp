@@ -26,7 +26,7 @@ nsutil::Result<bool> scan_processes(const nsutil::Deadline& deadline,
         const auto tgid = nsutil::parse_number<std::uint32_t>(entry->d_name);
         if (!tgid) continue;
         if (++count % kStride == 0 && deadline.passed()) return false;
-        std::array<char, 32> path;
+        std::array<char, 32> path = {};
         (void)std::snprintf(path.data(), path.size(), "%u/ns/mnt", *tgid);
         struct stat info = {};
         if (::fstatat(fd, path.data(), &info, 0) != 0) continue;
