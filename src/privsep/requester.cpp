@@ -47,6 +47,16 @@ bool Requester::is_contained() const {
            !view.same(NamespaceKind::user, host) || !view.same_root(host);
 }
 
+std::string Requester::container_name() const {
+    if (!container.empty()) return container;
+    // Rootless podman's containers have no control groups. They have a user namespace; others are spared the
+    // reading.
+    if (namespaces.view().same(NamespaceKind::user, host)) return "unknown";
+    const auto mounts = task.read("mountinfo", kMountsTextLimit);
+    const auto id = mounts ? container_id_of_mounts(*mounts) : std::string();
+    return id.empty() ? "unknown" : id + " (by its mounts)";
+}
+
 std::string Requester::describe() const {
     std::string text = "tid " + std::to_string(task.tid()) + " (" + escape(status.name, 32) +
                        ") of process " + std::to_string(status.tgid) + ", uid " +
@@ -59,8 +69,7 @@ std::string Requester::describe() const {
         text += nsutil::namespace_name(kind);
         text += view.same(kind, host) ? ":[host]" : ":[" + std::to_string(view.of(kind).inode) + "]";
     }
-    // Not every runtime gives its containers control groups (rootless podman does not).
-    if (is_contained()) text += container.empty() ? " container unknown" : " container " + container;
+    if (is_contained()) text += " container " + container_name();
     return text;
 }
 

@@ -45,6 +45,9 @@ struct Requester {
     /// it.
     [[nodiscard]] bool is_contained() const;
 
+    /// Its container for a log line: the id, or what its mounts say, or "unknown". @pre is_contained()
+    [[nodiscard]] std::string container_name() const;
+
     /// "tid 12 (mount.cifs) uid 1000, mnt:[...] net:[host] user:[...] container 0123abcd" for a log line;
     /// escaped.
     [[nodiscard]] std::string describe() const;

@@ -1,5 +1,8 @@
 #include "request/container_id.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace nsupcall {
 namespace {
 
@@ -30,31 +33,58 @@ bool is_pod(std::string_view name, std::string_view parent) {
            (parent == "libpod_parent" && name.size() == kDigits);
 }
 
+/// Takes the text up to the separator, or all of it, from the front of `text`.
+std::string_view take(std::string_view& text, char separator) {
+    const auto end = text.find(separator);
+    const auto taken = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    return taken;
+}
+
 /// The id in the first name of the path that has one.
 std::string_view id_of_path(std::string_view path) {
     std::string_view parent;
     while (!path.empty()) {
-        const auto end = path.find('/');
-        const auto name = path.substr(0, end);
-        path = end == std::string_view::npos ? std::string_view{} : path.substr(end + 1);
+        const auto name = take(path, '/');
         if (const auto id = find_id(name); !id.empty() && !is_pod(name, parent)) return id;
         if (!name.empty()) parent = name;
     }
     return {};
 }
 
+/// The name that follows one which ends with "containers", if it is an id.
+std::string_view id_of_folder(std::string_view path) {
+    std::string_view parent;
+    while (!path.empty()) {
+        const auto name = take(path, '/');
+        if (name.size() == kDigits && std::ranges::all_of(name, is_digit) && parent.ends_with("containers"))
+            return name;
+        parent = name;
+    }
+    return {};
+}
+
 }  // namespace
+
+std::string container_id_of_mounts(std::string_view mountinfo) {
+    static constexpr std::array<std::string_view, 4> kFiles = {"/etc/hosts", "/etc/hostname",
+                                                               "/etc/resolv.conf", "/run/.containerenv"};
+    while (!mountinfo.empty()) {
+        auto line = take(mountinfo, '\n');
+        for (int field = 0; field < 3; ++field) (void)take(line, ' ');
+        const auto root = take(line, ' ');
+        const auto mount_point = take(line, ' ');
+        if (std::ranges::find(kFiles, mount_point) == kFiles.end()) continue;
+        if (const auto id = id_of_folder(root); !id.empty()) return std::string(id);
+    }
+    return {};
+}
 
 std::string container_id_of(std::string_view cgroup_text) {
     while (!cgroup_text.empty()) {
-        const auto end = cgroup_text.find('\n');
-        auto line = cgroup_text.substr(0, end);
-        cgroup_text = end == std::string_view::npos ? std::string_view{} : cgroup_text.substr(end + 1);
+        auto line = take(cgroup_text, '\n');
         // A controller's name may hold digits too: only the path counts.
-        for (int colons = 0; colons < 2; ++colons) {
-            const auto colon = line.find(':');
-            line = colon == std::string_view::npos ? std::string_view{} : line.substr(colon + 1);
-        }
+        for (int colons = 0; colons < 2; ++colons) (void)take(line, ':');
         if (const auto id = id_of_path(line); !id.empty()) return std::string(id);
     }
     return {};

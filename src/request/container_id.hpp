@@ -1,6 +1,6 @@
 #pragma once
 /// @file
-/// Which container a task belongs to, by the name of its control group.
+/// Which container a task belongs to, by the name of its control group or by its mounts.
 
 #include <cstddef>
 #include <string>
@@ -20,5 +20,16 @@ inline constexpr std::size_t kCgroupTextLimit = 64 * 1024;  ///< bytes of /proc/
 /// own)
 /// @source cgroups(7): lines "hierarchy:controllers:path"
 [[nodiscard]] std::string container_id_of(std::string_view cgroup_text);
+
+inline constexpr std::size_t kMountsTextLimit = 1024 * 1024;  ///< bytes of /proc/<tid>/mountinfo
+
+/// The container's id in the text of /proc/<tid>/mountinfo: engines mount files of their own over the image's
+/// /etc/hosts and the like, from a folder ".../containers/<id>/" (Docker) or ".../overlay-containers/<id>/"
+/// (podman). Tells also containers without a control group.
+///
+/// For people's eyes only: who may mount inside the container can make it say anything.
+/// @return 64 digits; empty where the text shows none
+/// @source proc(5): "id parent major:minor root mount-point ..."
+[[nodiscard]] std::string container_id_of_mounts(std::string_view mountinfo);
 
 }  // namespace nsupcall

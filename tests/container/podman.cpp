@@ -53,7 +53,7 @@ nsutil::Result<std::string> Podman::run(const std::vector<std::string>& argument
 }
 
 nsutil::Result<void> Podman::import_base() const {
-    auto done = run({"import", "--change", "CMD=/bin/bash", "--change",
+    auto done = run({"import", "--change", "CMD=/bin/sh", "--change",
                      "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                      environment_of_run("NSUPCALL_CONTAINER_BASE"), kImage});
     if (!done) return nsutil::propagate(done, "base image");
@@ -83,9 +83,11 @@ nsutil::Result<std::string> Podman::id_of(const std::string& container) const {
 }
 
 void Podman::remove_all() const {
-    (void)run({"pod", "rm", "--force", "--all"});
+    // Their processes are `sleep`, which as the first of a pid namespace ignores the polite signal.
+    (void)run({"pod", "rm", "--force", "--all", "--time=0"});
     (void)run({"rm", "--force", "--all", "--time=0"});
     (void)run({"secret", "rm", "--all"});
+    (void)run({"volume", "prune", "--force"});
 }
 
 }  // namespace nsupcall::test

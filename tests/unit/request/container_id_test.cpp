@@ -58,5 +58,38 @@ TEST(ContainerId, PathWithColons) {
     EXPECT_EQ(kA, container_id_of("0::/a:b:c/" + kA + "\n"));
 }
 
+/// A line of mountinfo.
+std::string mount_line(const std::string& root, const std::string& mount_point) {
+    return "232 215 254:0 " + root + " " + mount_point + " rw,relatime - ext4 /dev/vda rw\n";
+}
+
+TEST(ContainerIdOfMounts, AsEnginesNameTheirFolders) {
+    for (const auto& root : {
+             "/home/u/.local/share/containers/storage/overlay-containers/" + kA + "/userdata/hosts",
+             "/containers/vfs-containers/" + kA + "/userdata/hosts",
+             "/var/lib/docker/containers/" + kA + "/hosts",
+         })
+        for (const std::string mount_point :
+             {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv"})
+            EXPECT_EQ(kA, container_id_of_mounts(mount_line("/", "/") + mount_line(root, mount_point)))
+                << root;
+}
+
+TEST(ContainerIdOfMounts, TheFirstCounts) {
+    EXPECT_EQ(kA, container_id_of_mounts(mount_line("/containers/" + kA + "/hosts", "/etc/hosts") +
+                                         mount_line("/containers/" + kB + "/hosts", "/etc/hosts")));
+}
+
+TEST(ContainerIdOfMounts, None) {
+    for (const auto& text :
+         {std::string(), std::string("\n"), std::string("1 2 3\n"), mount_line("/hosts", "/etc/hosts"),
+          mount_line("/containers/" + kA + "/hosts", "/srv/hosts"),    // not the engine's doing
+          mount_line("/overlay/" + kA + "/hosts", "/etc/hosts"),       // an image's layer
+          mount_line("/containers/" + kA + "0/hosts", "/etc/hosts"),   // 65 digits
+          mount_line("/containers/x/" + kA + "/hosts", "/etc/hosts"),  // elsewhere
+          mount_line("/containers/" + std::string(64, 'A') + "/hosts", "/etc/hosts")})
+        EXPECT_EQ("", container_id_of_mounts(text)) << text;
+}
+
 }  // namespace
 }  // namespace nsupcall
