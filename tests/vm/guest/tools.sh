@@ -23,7 +23,7 @@ give() {
   case $3 in
     FILE:*)
       file=${3#FILE:}
-      cp "/var/lib/samba/tickets/$2" "$file" && chmod 600 "$file" && chown "$1:$1" "$file"
+      install -m 600 -o "$1" -g "$1" "/var/lib/samba/tickets/$2" "$file"
       ;;
     *) echo "pw-$2-1" | as "$1" kinit -c "$3" "$2" >/dev/null ;;
   esac || fail "cannot give uid $1 a ticket of $2 in $3"
@@ -77,7 +77,14 @@ expect_owner() {
   [ "$owner" = "$2" ] || fail "$1 belongs to $owner on the server, not to $2"
 }
 expect_absent() { [ ! -e "/srv/data/$1" ] || fail "$1 was created, by $(owner_of "$1")"; }
-unmounted() { ! grep -q ' cifs ' /proc/mounts && ! grep -q '^[0-9]*) ConnectionId' /proc/fs/cifs/DebugData; }
+# file_has FILE PATTERN: whether the file's text matches, without a process
+file_has() {
+  local text
+  IFS= read -r -d '' text <"$1"
+  # shellcheck disable=SC2053 # a pattern is wanted
+  [[ $text == $2 ]]
+}
+unmounted() { ! file_has /proc/mounts '* cifs *' && ! file_has /proc/fs/cifs/DebugData '*) ConnectionId*'; }
 
 # --- upcalls --------------------------------------------------------------------------------------
 
@@ -105,7 +112,7 @@ expect_log() { wait_for 3 log_has "$1" || fail "the log does not say: $1"; }
 forget_keys() { keyctl clear "$((16#$(awk -v ring=".$1:" '$9 == ring { print $1 }' /proc/keys)))"; }
 
 # use_rules plain|recorded: without the recorder, or with it (as it is when a test begins)
-use_rules() { rm -f /etc/request-key.d/vm.conf; cp "/run/vm/rules/$1/vm.conf" /etc/request-key.d/vm.conf; }
+use_rules() { cp --remove-destination "/run/vm/rules/$1/vm.conf" /etc/request-key.d/vm.conf; }
 
 # --- containers -----------------------------------------------------------------------------------
 
@@ -121,8 +128,8 @@ start_container() {
   maker=$!
   for _ in {1..50}; do
     read -r child _ 2>/dev/null <"/proc/$maker/task/$maker/children"
-    [ -n "$child" ] && [ "$(cat "/proc/$child/comm")" = sleep ] && break
-    sleep 0.1
+    [ -n "$child" ] && file_has "/proc/$child/comm" 'sleep*' && break
+    rest 0.1
   done
   [ -n "$child" ] || fail "container $name did not start"
   echo "$child $maker" >"$CONTAINERS/$name"
@@ -199,17 +206,19 @@ restart_smbd() {
 # --- between tests --------------------------------------------------------------------------------
 
 clean_up() {
-  local name child maker target
-  install -d -m 1777 $CONTAINERS
+  local name child maker target targets=()
   for name in "$CONTAINERS"/*; do
     [ -e "$name" ] && read -r child maker <"$name" && kill -KILL "$child" "$maker" 2>/dev/null
   done
-  rm -f "$CONTAINERS"/*
-  for target in $(awk '$3 == "cifs" { print $2 }' /proc/mounts | tac); do umount "$target" 2>/dev/null || umount -l "$target"; done
+  while read -r _ target name _; do
+    [ "$name" = cifs ] && targets=("$target" "${targets[@]}")
+  done </proc/mounts
+  for target in "${targets[@]}"; do umount "$target" 2>/dev/null || umount -l "$target"; done
   wait_for 5 unmounted
-  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall /run/vm/errors.*
+  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall /run/vm/errors.* $CONTAINERS
+  install -d -m 1777 $CONTAINERS
   use_rules recorded
-  domain_addresses
-  domain_files
+  ip addr add "$KDC_IP/32" dev lo 2>/dev/null
+  cp /run/vm/etc/* /etc/
   give $U1 labu1 "$(default_ccache $U1)"
 }

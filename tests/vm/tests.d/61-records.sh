@@ -3,7 +3,8 @@
 # believe one that somebody else wrote.
 RECORDS=/run/nsupcall/sessions
 
-# records_reconnect FILE: as ctr_reconnect_decoy. The living container's own mount table tells whose the mount is.
+# records_reconnect FILE [SPOIL]: as ctr_reconnect_decoy. The living container's own mount table tells whose the mount
+# is. SPOIL is called in between.
 records_reconnect() {
   give 0 labu1 "$(default_ccache 0)"
   start_container ctr
@@ -13,6 +14,7 @@ records_reconnect() {
   enter ctr c_touch "$1"
   expect_owner "$1" labu2
   expect_upcalls 2
+  expect_log 'namespaces of .*\(mount table\)'
 }
 c_mount() { # c_mount USER
   private_tmp
@@ -34,12 +36,14 @@ over_records() {
 test_records_readonly() {
   over_records ro
   records_reconnect records_readonly
+  expect_log 'not remembered: .*[Rr]ead-only'
 }
 test_records_full() {
   over_records size=8k
   mkdir -m 700 $RECORDS
   dd if=/dev/zero of=/run/nsupcall/filler 2>/dev/null
   records_reconnect records_full
+  expect_log 'not remembered: .*[Nn]o space'
 }
 
 # Another user's record says that container one's session belongs to container two.
