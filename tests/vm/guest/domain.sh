@@ -104,25 +104,30 @@ EOF
 }
 
 start_samba() {
-  samba -D && smbd -D --option='server role check:inhibit=yes'
+  local samba
+  samba -D &
+  samba=$!
+  smbd -D --option='server role check:inhibit=yes' &
+  wait $samba $! # they become daemons
 }
 
 kdc_answers() { # with a ticket for labu1 in $1
   echo pw-labu1-1 | kinit -c "$1" labu1
 }
 
-port_open() { ss -Hltn "sport = :$1" | grep -q .; }
+# port_open PORT: somebody listens there
+port_open() { { : <>"/dev/tcp/$SERVER_IP/$1"; } 2>/dev/null; }
 
 # rest SECONDS: sleeps. In the guest, where a process costs 20 ms, by waiting for a pipe that nobody writes to.
 rest() { if [ -n "${SILENT_PIPE:-}" ]; then read -r -t "$1" -u "$SILENT_PIPE"; else sleep "$1"; fi; }
 
-# wait_for SECONDS COMMAND...: until the command succeeds
+# wait_for SECONDS COMMAND...: until the command succeeds; tried every WAIT_STEP seconds
 wait_for() {
   local end=$((SECONDS + $1 + 1))
   shift
   while :; do
     "$@" >/dev/null 2>&1 && return 0
     [ $SECONDS -lt $end ] || return 1
-    rest 0.1
+    rest "${WAIT_STEP:-0.1}"
   done
 }

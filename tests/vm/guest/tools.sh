@@ -42,7 +42,7 @@ need_upcall_target() {
   # an old kernel refuses the option, or ignores it
   if try_mount "upcall_target=$1,cruid=$U1" >/dev/null; then
     unmount
-    wait_for 5 unmounted
+    wait_for 20 unmounted
   fi
   grep -q "upcall_target=$1" "$(record_file)" 2>/dev/null || skip "this kernel has no upcall_target"
 }
@@ -52,7 +52,7 @@ need_upcall_target() {
 # try_mount OPTIONS [//SERVER/SHARE [FOLDER]]: //dc1/data on $MNT where nothing else is said.
 try_mount() {
   mkdir -p "${3:-$MNT}"
-  timeout 60 mount.cifs "${2:-//$SERVER/data}" "${3:-$MNT}" -o "sec=krb5,$1" 2>&1
+  timeout 120 mount.cifs "${2:-//$SERVER/data}" "${3:-$MNT}" -o "sec=krb5,$1" 2>&1
 }
 mount_share() { try_mount "$@" || fail "mount failed: $*"; }
 unmount() { umount "${1:-$MNT}" 2>/dev/null || umount -l "${1:-$MNT}"; }
@@ -106,7 +106,7 @@ expect_upcalls() { [ "$(upcalls)" = "$1" ] || fail "$(upcalls) upcalls instead o
 # helper_log: what was logged since the test began
 helper_log() { local test; read -r test </run/vm/test; sed -n "/##### $test\$/,\$p" $OUT/syslog.txt; }
 log_has() { helper_log | grep -qiE "$1"; }
-expect_log() { wait_for 3 log_has "$1" || fail "the log does not say: $1"; }
+expect_log() { wait_for 10 log_has "$1" || fail "the log does not say: $1"; }
 
 # forget_keys TYPE: empties the kernel's cache of dns_resolver or cifs_idmap answers
 forget_keys() { keyctl clear "$((16#$(awk -v ring=".$1:" '$9 == ring { print $1 }' /proc/keys)))"; }
@@ -148,7 +148,7 @@ stop_container() {
   local child maker
   read -r child maker <"$CONTAINERS/$1" && rm -f "$CONTAINERS/$1"
   kill -KILL "$child" "$maker" 2>/dev/null
-  wait_for 5 eval "! [ -d /proc/$child ]"
+  wait_for 20 eval "! [ -d /proc/$child ]"
 }
 # map_ids NAME MAP: the id map of a container that was started with -U ("INSIDE OUTSIDE COUNT" lines)
 map_ids() {
@@ -183,8 +183,8 @@ drop_connections() {
 workers_asked() { [ "$(worker_upcalls "$2")" -ge "$1" ]; }
 # wait_for_workers COUNT [REGEX]: until kernel workers have asked that often; then until the client is done with the answer.
 wait_for_workers() {
-  wait_for 20 workers_asked "$1" "${2:-.}" || fail "no kernel worker asked ($(worker_upcalls "${2:-.}") of $1 requests)"
-  sleep 1
+  wait_for 60 workers_asked "$1" "${2:-.}" || fail "no kernel worker asked ($(worker_upcalls "${2:-.}") of $1 requests)"
+  rest 1
 }
 # reconnect [COUNT [PORT...]]: drops connections and lets a kernel worker, not a user's process, re-establish the sessions
 reconnect() {
@@ -198,9 +198,9 @@ restart_smbd() {
   # shellcheck disable=SC2046
   kill -TERM $(pidof smbd)
   # shellcheck disable=SC2046
-  wait_for 10 eval '! pidof smbd' || kill -KILL $(pidof smbd)
+  wait_for 40 eval '! pidof smbd' || kill -KILL $(pidof smbd)
   smbd -D --option='server role check:inhibit=yes'
-  wait_for 10 port_open 445 || fail "smbd does not start again"
+  wait_for 40 port_open 445 || fail "smbd does not start again"
 }
 
 # --- between tests --------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ clean_up() {
     [ "$name" = cifs ] && targets=("$target" "${targets[@]}")
   done </proc/mounts
   for target in "${targets[@]}"; do umount "$target" 2>/dev/null || umount -l "$target"; done
-  wait_for 5 unmounted
+  wait_for 20 unmounted
   rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall /run/vm/errors.* $CONTAINERS
   install -d -m 1777 $CONTAINERS
   use_rules recorded

@@ -53,7 +53,7 @@ choose() { # choose USER FILE
   touch "$MNT/$2"
   expect_owner "$2" "$1"
   unmount
-  wait_for 5 unmounted
+  wait_for 20 unmounted
 }
 test_username_dir() {
   use_default_ccache 'DIR:/tmp/ccs_%{uid}'

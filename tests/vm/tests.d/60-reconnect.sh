@@ -167,7 +167,7 @@ test_ctr_restarted() {
   enter again c_own_mount labu1 user=root
   enter again unmount
   stop_container again
-  wait_for 5 unmounted
+  wait_for 20 unmounted
   start_container again
   after=$(readlink "/proc/$(container_pid again)/ns/mnt")
   echo "$before then $after"

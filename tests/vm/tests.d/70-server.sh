@@ -26,7 +26,7 @@ test_dfs_failover() {
 
 has_connections() { [ "$(client_ports | wc -l)" -ge "$1" ]; }
 expect_connections() {
-  wait_for 10 has_connections "$1" && return
+  wait_for 30 has_connections "$1" && return
   grep -q ';host=;' "$(record_file)" && skip "this kernel asks for its extra channels without naming the host"
   fail "$(client_ports | wc -l) connections instead of $1"
 }

@@ -7,7 +7,7 @@ AS_LABU1="username=labu1,password=pw-labu1-1"
 # mount_ntlm OPTIONS: mount_share would name sec=krb5 first, after which mount.cifs takes no password
 mount_ntlm() {
   mkdir -p $MNT
-  timeout 60 mount.cifs "//$SERVER/data" $MNT -o "sec=ntlmssp,domain=LAB,$1" 2>&1 || fail "mount failed: $1"
+  timeout 120 mount.cifs "//$SERVER/data" $MNT -o "sec=ntlmssp,domain=LAB,$1" 2>&1 || fail "mount failed: $1"
 }
 
 # sid_of NAME: its SID, as the server's winbind has it
@@ -78,8 +78,8 @@ test_dns_container() {
   enter names c_follow_link || fail "the container cannot follow the link"
   expect_log "answered dns_resolver $SERVER: $SERVER2_IP"
   unmount
-  wait_for 5 unmounted
-  sleep 2
+  wait_for 20 unmounted
+  rest 2
   before=$(upcalls dns_resolver)
   mount_share cruid=$U1 "//$SERVER/dfs"
   ls $MNT/same/hello.txt || fail "the host cannot follow the link"
