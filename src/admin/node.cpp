@@ -9,6 +9,7 @@
 #include <string>
 
 #include "admin/node_installer.hpp"
+#include "admin/node_keytabs.hpp"
 #include "admin/node_root.hpp"
 #include "admin/subcommands.hpp"
 #include "nsutil/bounded_read.hpp"
@@ -20,9 +21,11 @@ namespace {
 constexpr int kExitUnsupported = 3;
 
 struct NodeOptions {
-    std::string root = "/host", prefix = NodeInstaller::kPrefix, bundle = "/nsupcall";
+    std::string root = "/host", prefix = NodeInstaller::kPrefix, bundle = "/nsupcall", config = "/config";
     std::string message_file = "/dev/termination-log";
     int wait_seconds = 20;
+    std::string from = "/keytabs", to = kKeytabFolder;
+    int every_seconds = 0;
 };
 
 int exit_status(NodeState state, NodeState wanted) {
@@ -56,6 +59,23 @@ int on_node(const NodeOptions& options, NodeState wanted, Act&& act) {
     return tell(act(NodeInstaller(*node, options.prefix)), wanted, options);
 }
 
+/// Until it is ended; a failure is told once, and tried again.
+int keep_keytabs(const NodeOptions& options) {
+    std::string told;
+    for (;;) {
+        const auto node = NodeRoot::open(options.root);
+        const auto done = node ? sync_keytabs(*node, options.from, options.to)
+                               : nsutil::Result<unsigned>(std::unexpected(node.error()));
+        const auto text = done ? "" : done.error().text();
+        if (!done && text != told)
+            (void)std::fprintf(stderr, "nsupcall node: keytabs: %s\n", escape(text, 1024).c_str());
+        if (done && *done > 0) (void)std::fprintf(stderr, "nsupcall node: keytabs: %u changed\n", *done);
+        told = text;
+        if (options.every_seconds == 0) return done ? kExitGood : kExitBad;
+        ::sleep(static_cast<unsigned>(options.every_seconds));
+    }
+}
+
 }  // namespace
 
 void add_node(CLI::App& app, int& status) {
@@ -73,9 +93,11 @@ void add_node(CLI::App& app, int& status) {
     auto* install = node->add_subcommand("install", "All of it, or nothing; an upgrade is the same");
     common(install);
     install->add_option("--bundle", options->bundle, "What to install")->capture_default_str();
+    install->add_option("--config", options->config, "A folder of *.conf for the node's /etc/nsupcall.conf.d")
+        ->capture_default_str();
     install->callback([options, &status] {
         status = on_node(*options, NodeState::installed, [&](const NodeInstaller& installer) {
-            const auto report = installer.install(options->bundle);
+            const auto report = installer.install(options->bundle, options->config);
             if (report.state != NodeState::unsupported) installer.record(report);
             return report;
         });
@@ -90,6 +112,14 @@ void add_node(CLI::App& app, int& status) {
             return installer.uninstall(options->wait_seconds);
         });
     });
+    auto* keytabs = node->add_subcommand("keytabs", "Keep a folder of the node like a Secret of keytabs");
+    keytabs->add_option("--root", options->root, "Where the node's / is mounted")->capture_default_str();
+    keytabs->add_option("--from", options->from, "The Secret's folder")->capture_default_str();
+    keytabs->add_option("--to", options->to, "The folder on the node, below /run")->capture_default_str();
+    keytabs->add_option("--every", options->every_seconds, "Look again after so many seconds; 0: once")
+        ->check(CLI::Range(0, 86400))
+        ->capture_default_str();
+    keytabs->callback([options, &status] { status = keep_keytabs(*options); });
     auto* show = node->add_subcommand("status", "0 installed and whole, 1 not, 3 this node cannot be served");
     common(show);
     show->callback([options, &status] {

@@ -8,6 +8,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "admin/node_config.hpp"
+#include "admin/node_keytabs.hpp"
 #include "admin/node_probe.hpp"
 #include "admin/node_rules.hpp"
 #include "admin/node_store.hpp"
@@ -106,7 +108,8 @@ std::vector<std::string> NodeInstaller::obstacles() const {
     return found;
 }
 
-Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder) const {
+Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder,
+                                               const std::string& config_folder) const {
     const NodeStore store(node_, prefix_);
     const NodeRules rules(node_);
     // 1. Alone. 2. What is to come back if anything fails from here on.
@@ -122,14 +125,16 @@ Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder)
     for (const char* program : {"cifs.upcall", "cifs.idmap"})
         if (auto good = probe_program(node_, store.folder_of(*version) + "/sbin/" + program); !good)
             return nsutil::propagate(good);
-    // 4. From here on upcalls use them, where the rules are there already.
+    // 4. The last thing that can be wrong with what we were given.
+    if (auto done = NodeConfig(node_, prefix_).install(config_folder); !done) return nsutil::propagate(done);
+    // 5. From here on upcalls use them, where the rules are there already.
     if (auto done = store.use(*version); !done) return nsutil::propagate(done);
-    // 5. The rules, which point to the link and so stay the same over upgrades.
+    // 6. The rules, which point to the link and so stay the same over upgrades.
     auto pattern = node_.read(store.current(kPattern), kRulesLimit);
     if (!pattern) return pattern;
     if (auto done = rules.install(NodeRules::text_for(*pattern, store.current("sbin"))); !done)
         return nsutil::propagate(done);
-    // 6. The whole, as request-key will come to it.
+    // 7. The whole, as request-key will come to it.
     if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
         return nsutil::propagate(good);
     undo.keep();
@@ -137,7 +142,7 @@ Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder)
     return version;
 }
 
-NodeReport NodeInstaller::install(const std::string& bundle_folder) const {
+NodeReport NodeInstaller::install(const std::string& bundle_folder, const std::string& config_folder) const {
     NodeReport report;
     report.messages = obstacles();
     if (!report.messages.empty()) {
@@ -146,7 +151,7 @@ NodeReport NodeInstaller::install(const std::string& bundle_folder) const {
     }
     const NodeStore store(node_, prefix_);
     const auto former = store.version_in_use();
-    if (auto version = try_install(bundle_folder)) {
+    if (auto version = try_install(bundle_folder, config_folder)) {
         report.state = NodeState::installed;
         report.version = *version;
         report.messages.push_back(former.empty() || former == *version ? "installed below " + prefix_
@@ -170,6 +175,11 @@ NodeReport NodeInstaller::uninstall(int wait_seconds) const {
         report.messages.push_back(done.error().text());
         return report;
     }
+    if (auto done = NodeConfig(node_, prefix_).remove(); !done) {
+        report.messages.push_back(done.error().text());
+        return report;
+    }
+    if (node_.has(kKeytabFolder)) (void)sync_keytabs(node_, "", kKeytabFolder);
     if (!store.version_in_use().empty()) ::sleep(static_cast<unsigned>(std::max(0, wait_seconds)));
     if (auto done = store.remove_all(); !done) {
         report.messages.push_back(done.error().text());

@@ -38,7 +38,9 @@ class NodeInstaller {
 
     /// Checks the node, copies the bundle, tries it, switches to it, installs the rules, checks the whole.
     /// Whatever fails is undone. An upgrade is the same.
-    [[nodiscard]] NodeReport install(const std::string& bundle_folder) const;
+    /// @param config_folder  *.conf for the node's /etc/nsupcall.conf.d; may be missing
+    [[nodiscard]] NodeReport install(const std::string& bundle_folder,
+                                     const std::string& config_folder) const;
 
     /// Rules first, then the programs when nobody can be using them any more.
     /// @param wait_seconds  how long upcalls that began before may take
@@ -51,7 +53,8 @@ class NodeInstaller {
     void record(const NodeReport& report) const;
 
   private:
-    [[nodiscard]] nsutil::Result<std::string> try_install(const std::string& bundle_folder) const;
+    [[nodiscard]] nsutil::Result<std::string> try_install(const std::string& bundle_folder,
+                                                          const std::string& config_folder) const;
 
     const NodeRoot& node_;
     std::string prefix_;

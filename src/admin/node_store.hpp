@@ -21,7 +21,7 @@ class NodeStore {
   public:
     /// How long a version stays after it was last in use: an upcall ends within its deadline (300 seconds at
     /// most).
-    static constexpr int kKeptSeconds = 330;
+    static constexpr int kKeptSeconds = 150;
 
     NodeStore(const NodeRoot& node, std::string prefix) : node_(node), prefix_(std::move(prefix)) {}
 
