@@ -215,7 +215,7 @@ clean_up() {
   done </proc/mounts
   for target in "${targets[@]}"; do umount "$target" 2>/dev/null || umount -l "$target"; done
   wait_for 20 unmounted
-  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall /run/vm/errors.* $CONTAINERS
+  rm -rf /tmp/* /srv/data/[!h]* /srv/data2/* /run/nsupcall* /etc/nsupcall.conf.d /run/vm/errors.* $CONTAINERS
   install -d -m 1777 $CONTAINERS
   use_rules recorded
   ip addr add "$KDC_IP/32" dev lo 2>/dev/null
