@@ -1,5 +1,5 @@
 # Where credentials come from.
-foreach(name credentials_keyring credentials_kcm credentials_rules credentials_places
+foreach(name credentials_conditions credentials_keyring credentials_kcm credentials_rules credentials_places
         credentials_gssproxy credentials_kept)
     nsupcall_add_test(${name} LABEL integration LIBRARIES nsupcall_upcall_test)
     target_compile_definitions(test_integration_${name} PRIVATE

@@ -20,11 +20,6 @@ class CredentialsGssproxy : public CredentialTest {
         CredentialTest::SetUp();
         if (::access("/usr/sbin/gssproxy", X_OK) != 0) NSUPCALL_SKIP("gssproxy is not installed");
     }
-    void use_rules(const std::string& text) {
-        must(write_file(path(), text, 0644));
-        use_options({"--test-type=cifs.spnego", "--config=" + path()});
-    }
-    [[nodiscard]] static std::string path() { return (realm().folder() / "nsupcall.conf").string(); }
 
     /// A container that shows the socket of a daemon, which alone can read alice's keytab.
     static ContainerSpec proxied_spec(std::uint32_t uid) {
@@ -66,7 +61,7 @@ TEST_F(CredentialsGssproxy, ByRule_MakesTheToken) {
     expect_for(container, uid, {}, "alice");
     expect_for(container, uid, realm().principal("alice"), "alice");
     EXPECT_NE("0", refusal_for(container, uid, realm().principal("bob")));
-    EXPECT_HOLDS(logged(fields_for(container.tid(), uid), {"--config=" + path()}),
+    EXPECT_HOLDS(logged(fields_for(container.tid(), uid), {"--config=" + config()}),
                  "gssproxy (used, alice@LAB.TEST");
     // A ticket of its own comes first.
     must(container.add_file(ccache_file(bob_, fmt::format("/tmp/krb5cc_{}", uid), uid)));

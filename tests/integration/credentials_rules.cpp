@@ -12,17 +12,8 @@ namespace {
 
 class CredentialsRules : public CredentialTest {
   protected:
-    /// Makes the helper use this configuration.
-    void use_rules(const std::string& text, mode_t mode = 0644) {
-        must(write_file(path(), text, mode));
-        use_options(options());
-    }
-    [[nodiscard]] static std::string path() { return (realm().folder() / "nsupcall.conf").string(); }
-    [[nodiscard]] static std::vector<std::string> options() {
-        return {"--test-type=cifs.spnego", "--config=" + path()};
-    }
     std::string logged_with_rules(UpcallFields fields) {
-        return logged(std::move(fields), {"--config=" + path()});
+        return logged(std::move(fields), {"--config=" + config()});
     }
     static std::filesystem::path keytab(std::string_view user) {
         const auto file = realm().folder() / fmt::format("{}.keytab", user);
@@ -209,10 +200,10 @@ TEST_F(CredentialsRules, Service_Alias_IsAskedFor) {
     const auto accepted = expect_for(container, uid, {}, "alice");
     EXPECT_EQ("cifs/alias.lab.test@LAB.TEST", accepted.service);
     // A name of which only the first label counts, as private links have it.
-    add_rule("ver=0x2;host=alias.privatelink.example;*", options());
+    add_rule("ver=0x2;host=alias.privatelink.example;*", {"--test-type=cifs.spnego", "--config=" + config()});
     use_rules(
         "[rules]\n r = {\n host = *.privatelink.example\n service = cifs/%{label}.lab.test@LAB.TEST\n }\n");
-    add_rule("ver=0x2;host=alias.privatelink.example;*", options());
+    add_rule("ver=0x2;host=alias.privatelink.example;*", {"--test-type=cifs.spnego", "--config=" + config()});
     auto fields = fields_for(container.tid(), uid);
     fields.host = "alias.privatelink.example";
     EXPECT_EQ("cifs/alias.lab.test@LAB.TEST", expect_token(ask(fields), "alice").service);

@@ -105,6 +105,15 @@ class CredentialTest : public UpcallTest {
         return refusal(ask(fields));
     }
 
+    /// The configuration file of use_rules().
+    [[nodiscard]] static std::string config() { return (realm().folder() / "nsupcall.conf").string(); }
+
+    /// Makes the helper use this configuration.
+    void use_rules(const std::string& text, mode_t mode = 0644) {
+        must(write_file(config(), text, mode));
+        use_options({"--test-type=cifs.spnego", "--config=" + config()});
+    }
+
     /// Asks with these options of the helper, and returns what it logged: the verdict of every candidate.
     std::string logged(UpcallFields fields, std::vector<std::string> options = {}) {
         const auto path = realm().folder() / "log";

@@ -1,5 +1,5 @@
 # Whose session a kernel thread asks for.
-foreach(name session_reconnect session_records)
+foreach(name session_reconnect session_records session_mounter)
     nsupcall_add_test(${name} LABEL integration LIBRARIES nsupcall_upcall_test)
     target_compile_definitions(test_integration_${name} PRIVATE
         NSUPCALL_HELPER_PATH="$<TARGET_FILE:cifs.upcall>"

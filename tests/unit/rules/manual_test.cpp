@@ -42,6 +42,29 @@ TEST(RulesManual, Manual_HasEveryKeyAndSourceAndVariable_AndNoOther) {
         EXPECT_NE(std::string::npos, manual.find(fmt::format("%{{{}}}", name))) << name;
 }
 
+TEST(RulesManual, CredentialsDocument_HasEverySourceInItsPicture_AndAnExampleOfEach) {
+    const auto text = must(read_file(fs::path(NSUPCALL_DOCS) / "CREDENTIALS.md"));
+    const auto picture = text.substr(0, text.find("## How one is chosen"));
+    const auto examples = text.substr(text.find("## Each source, by example"));
+    const std::pair<Source, const char*> headings[] = {{Source::environment, "**KRB5CCNAME.**"},
+                                                       {Source::session, "**The session.**"},
+                                                       {Source::rule, "**A rule's ccache.**"},
+                                                       {Source::fallback, "**The default cache"},
+                                                       {Source::tmp, "**/tmp.**"},
+                                                       {Source::run_user, "**/run/user.**"},
+                                                       {Source::csi, "**The CSI driver.**"},
+                                                       {Source::host_ccache, "**Amazon ECS.**"},
+                                                       {Source::keytab, "**Keytabs.**"},
+                                                       {Source::gssproxy, "**gssproxy.**"}};
+    EXPECT_EQ(std::size(kDefaultSources), std::size(headings));
+    for (std::size_t at = 0; at < std::size(kDefaultSources); ++at) {
+        const auto numbered = fmt::format("{} {} ", at + 1, source_name(kDefaultSources[at]));
+        EXPECT_NE(std::string::npos, picture.find(numbered)) << numbered;
+        EXPECT_EQ(kDefaultSources[at], headings[at].first);
+        EXPECT_NE(std::string::npos, examples.find(headings[at].second)) << headings[at].second;
+    }
+}
+
 TEST(RulesManual, ExampleFile_ShowsEverySetting) {
     // Conditions are shown by the rules; each setting that a site may want stands there to be switched on.
     const auto example = must(read_file(fs::path(NSUPCALL_DOCS) / "nsupcall.conf.example"));
