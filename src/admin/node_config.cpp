@@ -85,6 +85,10 @@ Result<void> NodeConfig::replace(const std::vector<File>& wanted) const {
         if (is_ours(name) && !stays && ::unlinkat(folder->get(), name.c_str(), 0) != 0)
             return nsutil::fail_errno(name);
     }
+    // An empty folder says nothing, and may be one that was made here.
+    if (wanted.empty())
+        if (const auto above = node_.open_at("/etc", O_PATH | O_DIRECTORY))
+            (void)::unlinkat(above->get(), std::filesystem::path(kFolder).filename().c_str(), AT_REMOVEDIR);
     return {};
 }
 

@@ -42,6 +42,8 @@ log_driver = "k8s-file"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+[network]
+network_backend = "netavark"
 END
 # Short names mean images of this machine: nothing is ever looked up elsewhere.
 cat >"$SCRATCH/registries.conf" <<'END'
