@@ -37,6 +37,12 @@ Result<Child::Forked> Child::fork_with_channel() {
     return Forked{pid, pid == 0 ? std::move(child_end) : std::move(parent_end)};
 }
 
+Result<pid_t> Child::fork_alone() {
+    const pid_t pid = ::fork();
+    if (pid < 0) return fail_errno("fork");
+    return pid;
+}
+
 void Child::exit_now(int status) {
     ::_exit(status);
 }

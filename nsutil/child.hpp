@@ -60,17 +60,30 @@ class Child {
     void abandon() noexcept { pid_ = -1; }
 
   private:
+    template <class Body>
+    friend Result<pid_t> spawn_alone(Body&& body);
     struct Forked {
         pid_t pid;
         UniqueFd channel;
     };
     Child(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
     [[nodiscard]] static Result<Forked> fork_with_channel();
+    [[nodiscard]] static Result<pid_t> fork_alone();
     [[noreturn]] static void exit_now(int status);
 
     pid_t pid_;
     UniqueFd channel_;
 };
+
+/// Forks without any tie: the child has no channel, and may be on any CPU. `body` as in Child::spawn().
+/// @return the child's process id, to be waited for by the caller
+/// @errors those of fork(2)
+template <class Body>
+[[nodiscard]] Result<pid_t> spawn_alone(Body&& body) {
+    auto pid = Child::fork_alone();
+    if (pid && *pid == 0) Child::exit_now([&]() noexcept { return std::forward<Body>(body)(); }());
+    return pid;
+}
 
 /// Sends the one message from within the child. @return 0 or an errno
 [[nodiscard]] int send_message(int channel_fd, std::span<const std::byte> message);

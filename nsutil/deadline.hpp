@@ -15,6 +15,8 @@ class Deadline {
         return Deadline(Clock::now() + span);
     }
 
+    [[nodiscard]] static Deadline at(Clock::time_point end) { return Deadline(end); }
+
     /// Milliseconds that are left, rounded up, as poll(2) takes them; 0 once it has passed.
     [[nodiscard]] int remaining_ms() const {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();

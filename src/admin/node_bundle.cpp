@@ -70,13 +70,17 @@ class Digest {
     std::uint64_t value_ = 0xcbf29ce484222325U;
 };
 
+bool holds_programs(std::string_view folder) {
+    return folder == "sbin" || folder.starts_with("libexec/");
+}
+
 /// Where SELinux confines request-key, it may run and map what carries these types and not what a container
 /// wrote. A policy without them refuses: the file then keeps what it has, and the probe tells whether that
 /// does.
 void set_label(int folder_fd, const BundleFile& file) {
-    const std::string_view label = file.folder == "sbin"  ? "system_u:object_r:bin_t:s0"
-                                   : file.folder == "lib" ? "system_u:object_r:lib_t:s0"
-                                                          : "system_u:object_r:usr_t:s0";
+    const std::string_view label = holds_programs(file.folder) ? "system_u:object_r:bin_t:s0"
+                                   : file.folder == "lib"      ? "system_u:object_r:lib_t:s0"
+                                                               : "system_u:object_r:usr_t:s0";
     const auto written = nsutil::open_at(folder_fd, file.name.c_str(), O_RDONLY | O_NOFOLLOW);
     if (written) (void)::fsetxattr(written->get(), "security.selinux", label.data(), label.size(), 0);
 }
@@ -87,11 +91,17 @@ Result<Bundle> Bundle::read(const std::string& folder) {
     auto opened = nsutil::open_at(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY);
     if (!opened) return nsutil::propagate(opened, folder);
     Bundle bundle;
-    for (const char* part : {"lib", "sbin", "share"})
+    for (const char* part : {"lib", "libexec", "sbin", "share"})
         if (auto done = collect(opened->get(), part, bundle.files_); !done)
             return nsutil::propagate(done, folder);
-    for (const auto& file : bundle.files_)
-        if (file.name == "cifs.upcall" && elf_interpreter(file.content)) return bundle;
+    // The front end, which loads nothing, and the helper that it becomes.
+    const auto has = [&](std::string_view part, bool with_loader) {
+        return std::ranges::any_of(bundle.files_, [&](const BundleFile& file) {
+            return file.folder == part && file.name == "cifs.upcall" &&
+                   elf_interpreter(file.content).has_value() == with_loader;
+        });
+    };
+    if (has("sbin", false) && has("libexec/nsupcall", true)) return bundle;
     return nsutil::fail(ENOEXEC, folder + " holds no cifs.upcall that brings its own loader");
 }
 
@@ -109,7 +119,7 @@ std::string Bundle::name() const {
 Result<Bundle> Bundle::moved_to(const std::string& folder) const {
     Bundle moved = *this;
     for (auto& file : moved.files_) {
-        if (file.folder != "sbin") continue;
+        if (!holds_programs(file.folder)) continue;
         const auto loader = elf_interpreter(file.content);
         if (!loader) continue;
         auto done =

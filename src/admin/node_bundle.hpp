@@ -20,7 +20,7 @@ struct BundleFile {
     friend bool operator==(const BundleFile&, const BundleFile&) = default;
 };
 
-/// The files of `sbin`, `lib` and `share`, in memory.
+/// The files of `sbin`, `libexec`, `lib` and `share`, in memory.
 class Bundle {
   public:
     static constexpr std::size_t kFilesMost = 500, kFileBytesMost = std::size_t{64} << 20U;

@@ -16,10 +16,8 @@
 
 namespace {
 
-constexpr auto kDeadline = std::chrono::seconds(15);
-
 int run(int argc, char** argv, nsupcall::KeySerial& key) {
-    auto deadline = nsutil::Deadline::after(kDeadline);
+    auto deadline = nsutil::Deadline::after(nsupcall::kUsualDeadline);
     nsupcall::open_standard_descriptors();
     // Ignored signals are inherited: an ignored SIGCHLD would take the worker's status away.
     (void)std::signal(SIGCHLD, SIG_DFL);
@@ -30,8 +28,8 @@ int run(int argc, char** argv, nsupcall::KeySerial& key) {
     if (!options) return nsupcall::answer_usage_error(key, options.error());
     if (options->show_help) return std::fputs(nsupcall::helper_usage(), stdout) < 0 ? 1 : 0;
     if (options->show_version) return std::puts("nsupcall " NSUPCALL_VERSION) < 0 ? 1 : 0;
-    if (options->deadline) {
-        deadline = nsutil::Deadline::after(*options->deadline);
+    if (options->deadline || options->began) {
+        deadline = options->deadline_from(options->began.value_or(options->chronicle.started));
         nsupcall::arm_last_word(key, deadline);
     }
     return nsupcall::answer(*options, deadline);

@@ -7,6 +7,15 @@
 
 namespace nsupcall {
 
+/// How a process speaks when it can do nothing else. Both are called from signal handlers.
+struct LastWord {
+    /// Rejects the key; 0 as the code where it could still be answered by another process.
+    void (*reject)(int code) = nullptr;
+    /// Told once, after a fifth of a second: the answer takes its time. May be null.
+    void (*takes_time)(int remaining_ms) = nullptr;
+    bool hand_over_on_request = false;  ///< a request to end is told to reject() as 0
+};
+
 /// Arms the last line of defence: whatever ends this process early, short of SIGKILL, rejects the key first.
 ///
 /// A hang (a timer, half a second after the deadline) rejects it with ETIMEDOUT, a crash or an exception that
@@ -15,5 +24,8 @@ namespace nsupcall {
 ///
 /// @param key  looked at when it happens; 0 means that there is no key yet. It outlives everything
 void arm_last_word(const KeySerial& key, const nsutil::Deadline& deadline);
+
+/// The same for a process that has no authority over the key.
+void arm_last_word(const LastWord& word, const nsutil::Deadline& deadline);
 
 }  // namespace nsupcall

@@ -19,7 +19,9 @@ enum LongOnly : int {
     kLogonFile,
     kSessionDir,
     kHistoryDir,
-    kConfig
+    kConfig,
+    kEngine,
+    kStarted
 };
 
 constexpr const char* kShort = ":cdEe:hk:K:ltv";
@@ -39,6 +41,8 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"session-dir", required_argument, nullptr, kSessionDir},
                             {"history-dir", required_argument, nullptr, kHistoryDir},
                             {"config", required_argument, nullptr, kConfig},
+                            {"engine", required_argument, nullptr, kEngine},
+                            {"started", required_argument, nullptr, kStarted},
                             {"json", no_argument, nullptr, kJson},
                             {"sources", required_argument, nullptr, kSources},
                             {"map-file", required_argument, nullptr, kMapFile},
@@ -145,6 +149,14 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
                     return fail(EINVAL, "not an absolute path: " + options.spnego.config);
                 options.idmap.config = options.logon.config = options.spnego.config;
                 break;
+            case kEngine:  // the front end's: where no engine answers the helper gets the same command line
+                break;
+            case kStarted: {
+                const auto nanoseconds = nsutil::parse_number<std::uint64_t>(::optarg);
+                if (nanoseconds) options.began = beginning(*nanoseconds);
+                if (!options.began) return fail(EINVAL, std::string("bad start: ") + ::optarg);
+                break;
+            }
             case kSessionDir:
                 session_folder = ::optarg;
                 if (!session_folder->starts_with('/'))
@@ -177,9 +189,21 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
     // What a test asks for must not mix with what the kernel does.
     if (!session_folder && !options.test_type.empty()) session_folder = "";
     if (!history_folder && !options.test_type.empty()) history_folder = "";
+    if (options.began) options.chronicle.started = *options.began;
     if (history_folder) options.chronicle.history = History(*history_folder);
     if (session_folder) options.spnego.sessions = SessionStore(*session_folder);
     return options;
+}
+
+std::optional<std::chrono::steady_clock::time_point> beginning(std::uint64_t nanoseconds) {
+    using Clock = std::chrono::steady_clock;
+    constexpr auto kOldest = std::chrono::minutes(2);
+    if (nanoseconds > static_cast<std::uint64_t>(Clock::time_point::max().time_since_epoch().count()))
+        return std::nullopt;
+    const Clock::time_point start{std::chrono::nanoseconds(nanoseconds)};
+    const auto age = Clock::now() - start;
+    if (age < Clock::duration::zero() || age > kOldest) return std::nullopt;
+    return start;
 }
 
 bool HelperOptions::serves(std::string_view key_type) {
@@ -216,6 +240,9 @@ const char* helper_usage() {
            "                             for tests and benchmarks only\n"
            "      --config=FILE          rules, in place of /etc/nsupcall.conf; and FILE.d/*.conf\n"
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
+           "      --engine=SOCKET        where the front end asks, if first of all (default\n"
+           "                             /run/nsupcall/engine/socket): for tests only\n"
+           "      --started=NS           when the front end began, CLOCK_MONOTONIC\n"
            "      --session-dir=DIR      remember sessions below DIR (default /run/nsupcall/sessions, with\n"
            "                             --test-type nowhere): for tests only\n"
            "      --history-dir=DIR      keep the history in DIR; an empty DIR keeps none (default\n"

@@ -18,6 +18,13 @@
 
 namespace nsupcall {
 
+inline constexpr std::chrono::milliseconds kUsualDeadline = std::chrono::seconds(15);
+
+/// When a front end began, by what it says.
+/// @param nanoseconds  of CLOCK_MONOTONIC
+/// @return nothing where it is in the future, or two minutes ago and more
+[[nodiscard]] std::optional<std::chrono::steady_clock::time_point> beginning(std::uint64_t nanoseconds);
+
 /// `cifs.upcall [options] [<call_type>] <keyid | argument>`, with the options of cifs-utils' helper and our
 /// own.
 struct HelperOptions {
@@ -32,10 +39,16 @@ struct HelperOptions {
     bool show_help = false, show_version = false;
     std::optional<KeySerial> thread_keyring;  ///< --thread-keyring, request-key's %T
     std::string test_type;                    ///< --test-type: treat a `user` key as one of this type
-    std::optional<std::chrono::milliseconds> deadline;  ///< --deadline: for tests that wait for it
+    std::optional<std::chrono::milliseconds> deadline;           ///< --deadline: for tests that wait for it
+    std::optional<std::chrono::steady_clock::time_point> began;  ///< --started: by the front end, before us
     CallType call = CallType::key;
     std::string argument;  ///< what a call by hand asks about; also the text of a key id
     KeySerial key = 0;     ///< 0 where `argument` cannot be a key id
+
+    /// The deadline of a request that came at `start`.
+    [[nodiscard]] nsutil::Deadline deadline_from(std::chrono::steady_clock::time_point start) const {
+        return nsutil::Deadline::at(start + deadline.value_or(kUsualDeadline));
+    }
 
     /// The key types that --test-type takes.
     [[nodiscard]] static bool serves(std::string_view key_type);

@@ -1,6 +1,5 @@
 #include "helpers/upcall.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,7 +8,6 @@
 #include "helpers/last_word.hpp"
 #include "helpers/other_calls.hpp"
 #include "keys/spnego_payload.hpp"
-#include "nsutil/bounded_read.hpp"
 #include "privsep/remember.hpp"
 #include "request/auth_key_line.hpp"
 #include "request/origin.hpp"
@@ -35,19 +33,9 @@ struct Record {
     std::string untold;   ///< why it is not in the history; empty where it is
 };
 
-Result<KeyDescription> describe(const HelperOptions& options, const KeyUnderConstruction& key) {
-    auto text = key.describe();
-    if (!text) return propagate(text);
-    auto description = KeyDescription::parse(*text);
-    if (!description) return propagate(description);
-    if (!options.test_type.empty() && description->type != "user")
-        return fail(EINVAL, "--test-type is for keys of type user only");
-    return description;
-}
-
 /// The task that waits for the key, which no description can lie about. @errors as AuthKeyLine::find
-Result<pid_t> find_waiting_task(const KeyUnderConstruction& key) {
-    auto text = nsutil::read_file_at(AT_FDCWD, "/proc/keys", AuthKeyLine::kTextLimit);
+Result<pid_t> find_waiting_task(const PendingKey& key) {
+    auto text = key.visible_keys();
     if (!text) return propagate(text);
     auto line = AuthKeyLine::find(*text, key.serial());
     if (!line) return propagate(line);
@@ -55,14 +43,14 @@ Result<pid_t> find_waiting_task(const KeyUnderConstruction& key) {
 }
 
 /// The same in words, for the record of a forged request.
-std::string describe_waiting_task(const KeyUnderConstruction& key) {
+std::string describe_waiting_task(const PendingKey& key) {
     const auto tid = find_waiting_task(key);
     if (!tid) return "nobody that can be found (" + tid.error().text() + ")";
     const auto task = Requester::open(*tid);
     return task ? task->describe() : "tid " + std::to_string(*tid) + ", which is gone";
 }
 
-Result<void> verify_origin(const HelperOptions& options, const KeyUnderConstruction& key,
+Result<void> verify_origin(const HelperOptions& options, const PendingKey& key,
                            const KeyDescription& description, const SpnegoRequest* request) {
     std::optional<std::string> keyring;
     if (options.thread_keyring) {
@@ -82,7 +70,7 @@ Result<void> verify_origin(const HelperOptions& options, const KeyUnderConstruct
     return genuine;
 }
 
-Result<SpnegoRequest> accept(const HelperOptions& options, const KeyUnderConstruction& key, Record& record) {
+Result<SpnegoRequest> accept(const HelperOptions& options, const PendingKey& key, Record& record) {
     auto request = SpnegoRequest::parse(record.key.description);
     if (options.test_type.empty()) {
         auto genuine = verify_origin(options, key, record.key, request ? &*request : nullptr);
@@ -172,8 +160,25 @@ void tell(const HelperOptions& options, Record& record, int code, const std::str
     record.untold = options.chronicle.add(std::move(story));
 }
 
-int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& key,
-                      Result<KeyDescription> description, const nsutil::Deadline& deadline) {
+}  // namespace
+
+Result<KeyDescription> describe_pending(const HelperOptions& options, const PendingKey& key) {
+    auto text = key.describe();
+    if (!text) return propagate(text);
+    auto description = KeyDescription::parse(*text);
+    if (!description) return propagate(description);
+    if (!options.test_type.empty() && description->type != "user")
+        return fail(EINVAL, "--test-type is for keys of type user only");
+    return description;
+}
+
+bool asks_for_token(const HelperOptions& options, const KeyDescription& description) {
+    const auto& type = options.test_type.empty() ? description.type : options.test_type;
+    return options.call == CallType::key && type == "cifs.spnego";
+}
+
+SpnegoEnd answer_spnego_key(const HelperOptions& options, const PendingKey& key,
+                            Result<KeyDescription> description, const nsutil::Deadline& deadline) {
     Record record;
     if (description) record.key = std::move(*description);
     auto request = description ? accept(options, key, record)
@@ -184,9 +189,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
     } else {
         record.request = std::move(*request);
         auto spnego = options.spnego;
-        spnego.deadline_changed = [&](const nsutil::Deadline& changed) {
-            arm_last_word(options.key, changed);
-        };
+        spnego.deadline_changed = [&](const nsutil::Deadline& changed) { key.use_deadline(changed); };
         record.outcome = answer_spnego(record.request, spnego, deadline);
         const auto& reply = record.outcome.reply;
         if (reply.code == 0) {
@@ -202,7 +205,7 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
         tell(options, record, 0, {});
         log_answer(record, 0, {});
         log_debug(options, record, deadline);
-        return 0;
+        return {kExitAnswered, false};
     }
     auto rejected = key.reject(error->code);
     // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
@@ -210,20 +213,18 @@ int answer_spnego_key(const HelperOptions& options, const KeyUnderConstruction& 
     tell(options, record, error->code, error->text());
     log_answer(record, error->code, error->text());
     log_debug(options, record, deadline);
-    return rejected ? 1 : 2;
+    return {rejected ? kExitRejected : kExitNobody, record.outcome.reply.worker_lost};
 }
 
-}  // namespace
-
 int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
-    const KeyUnderConstruction key(options.key);
-    auto description = describe(options, key);
-    if (description) {
+    const KeyUnderConstruction key(
+        options.key, [&](const nsutil::Deadline& changed) { arm_last_word(options.key, changed); });
+    auto description = describe_pending(options, key);
+    if (description && !asks_for_token(options, *description)) {
         const auto& type = options.test_type.empty() ? description->type : options.test_type;
-        if (options.call != CallType::key || type != "cifs.spnego")
-            return answer_other_key(options, key, *description, type, deadline);
+        return answer_other_key(options, key, *description, type, deadline);
     }
-    return answer_spnego_key(options, key, std::move(description), deadline);
+    return answer_spnego_key(options, key, std::move(description), deadline).status;
 }
 
 int answer(const HelperOptions& options, const nsutil::Deadline& deadline) {

@@ -1,5 +1,6 @@
 #include "keys/key_service.hpp"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -8,6 +9,8 @@
 #include <cerrno>
 #include <ctime>
 
+#include "nsutil/bounded_read.hpp"
+#include "request/auth_key_line.hpp"
 #include "request/key_description.hpp"
 
 namespace nsupcall {
@@ -45,25 +48,33 @@ nsutil::Result<std::string> describe_key(KeySerial serial) {
 }
 
 nsutil::Result<void> KeyUnderConstruction::assume_authority() const {
-    if (keyctl_call(KEYCTL_ASSUME_AUTHORITY, word(serial_)) < 0)
-        return nsutil::fail_errno("no authority over key " + std::to_string(serial_));
+    if (keyctl_call(KEYCTL_ASSUME_AUTHORITY, word(serial())) < 0)
+        return nsutil::fail_errno("no authority over key " + std::to_string(serial()));
     return {};
 }
 
 nsutil::Result<std::string> KeyUnderConstruction::describe() const {
-    return describe_key(serial_);
+    return describe_key(serial());
+}
+
+nsutil::Result<std::string> KeyUnderConstruction::visible_keys() const {
+    return nsutil::read_file_at(AT_FDCWD, "/proc/keys", AuthKeyLine::kTextLimit);
+}
+
+void KeyUnderConstruction::use_deadline(const nsutil::Deadline& deadline) const {
+    if (deadline_changed_) deadline_changed_(deadline);
 }
 
 nsutil::Result<void> KeyUnderConstruction::instantiate(std::span<const std::byte> payload) const {
     // No destination keyring: the kernel links the key where its requester wanted it.
-    if (keyctl_call(KEYCTL_INSTANTIATE, word(serial_), word(payload.data()), payload.size(), 0) < 0)
-        return nsutil::fail_errno("instantiate key " + std::to_string(serial_));
+    if (keyctl_call(KEYCTL_INSTANTIATE, word(serial()), word(payload.data()), payload.size(), 0) < 0)
+        return nsutil::fail_errno("instantiate key " + std::to_string(serial()));
     return {};
 }
 
 nsutil::Result<void> KeyUnderConstruction::set_timeout(unsigned seconds) const {
-    if (keyctl_call(KEYCTL_SET_TIMEOUT, word(serial_), seconds) < 0)
-        return nsutil::fail_errno("set the timeout of key " + std::to_string(serial_));
+    if (keyctl_call(KEYCTL_SET_TIMEOUT, word(serial()), seconds) < 0)
+        return nsutil::fail_errno("set the timeout of key " + std::to_string(serial()));
     return {};
 }
 
@@ -78,9 +89,9 @@ nsutil::Result<std::string> KeyUnderConstruction::callout(std::size_t limit) con
 }
 
 nsutil::Result<void> KeyUnderConstruction::reject(int code) const {
-    if (keyctl_call(KEYCTL_REJECT, word(serial_), reject_seconds_now(), static_cast<unsigned long>(code), 0) <
-        0)
-        return nsutil::fail_errno("reject key " + std::to_string(serial_));
+    if (keyctl_call(KEYCTL_REJECT, word(serial()), reject_seconds_now(), static_cast<unsigned long>(code),
+                    0) < 0)
+        return nsutil::fail_errno("reject key " + std::to_string(serial()));
     return {};
 }
 

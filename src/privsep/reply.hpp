@@ -36,6 +36,8 @@ struct Reply {
     std::string client, server;  ///< principals
     std::int64_t expires = 0;    ///< end of the service ticket or of the answer, Unix time; 0 unknown
     Trace trace;
+    /// The broker's own finding, never sent: the worker crashed, was killed, or did what no worker does.
+    bool worker_lost = false;
 };
 
 /// Where a signal handler finds the fields that it changes in a message that was made ahead.

@@ -27,6 +27,11 @@ std::string describe_end(nsutil::Child& child) {
     return "exit status " + std::to_string(WEXITSTATUS(*status));
 }
 
+Reply lost(Reply reply) {
+    reply.worker_lost = true;
+    return reply;
+}
+
 /// The child's half.
 int work_sealed(const SealedJob& job, pid_t broker, int reply_fd, const nsutil::Deadline& deadline) {
     Reply reply = failed_reply(ETIMEDOUT, "the worker did not finish in time");
@@ -106,15 +111,17 @@ Reply await_reply(nsutil::Child& worker, const nsutil::Deadline& deadline) {
     if (!size) {
         if (size.error().code == ETIMEDOUT)
             return failed_reply(ETIMEDOUT, "the worker hung until the deadline");
-        return failed_reply(EKEYREJECTED, "the worker ended without a reply: " + describe_end(worker));
+        return lost(failed_reply(EKEYREJECTED, "the worker ended without a reply: " + describe_end(worker)));
     }
     auto reply = decode_reply(std::span(buffer, *size));
     ::explicit_bzero(buffer, *size);
-    if (!reply) return failed_reply(EKEYREJECTED, reply.error().what);
-    if (reply->end == WorkerEnd::forbidden_call)
+    if (!reply) return lost(failed_reply(EKEYREJECTED, reply.error().what));
+    if (reply->end == WorkerEnd::forbidden_call) {
         reply->message = "the worker made the forbidden system call " + std::to_string(reply->forbidden_call);
-    else if (reply->end == WorkerEnd::answered)
+        reply->worker_lost = true;
+    } else if (reply->end == WorkerEnd::answered) {
         worker.abandon();  // it has nothing left to do but to exit
+    }
     return std::move(*reply);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "support/janitor.hpp"
+#include "support/test_engine.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -28,7 +29,9 @@ Result<RequestRule> RequestRule::install(const RuleSpec& spec) {
     sweep_stale(kFolder, kPrefix);
     auto folder = TempDir::create();
     if (!folder) return std::unexpected(folder.error());
-    const fs::path program = fs::absolute(spec.program);
+    const auto engine = engine_for(spec.program);
+    if (!engine) return std::unexpected(engine.error());
+    const fs::path program = fs::absolute(engine->empty() ? spec.program : front_path());
     if (::access(program.c_str(), X_OK) != 0) return nsutil::fail_errno("helper " + program.string());
     static unsigned number = 0;
     const std::string name = fmt::format("{}{}-{}", kPrefix, ::getpid(), ++number);
@@ -38,6 +41,7 @@ Result<RequestRule> RequestRule::install(const RuleSpec& spec) {
     RequestRule rule(std::move(*folder), fs::path(kFolder) / (name + ".conf"), link);
     std::string line = fmt::format("{} {} {} * {}", spec.operation, spec.key_type, spec.description,
                                    rule.program_link().string());
+    if (!engine->empty()) line += " --engine=" + *engine;
     for (const auto& argument : spec.arguments) {
         if (!one_word(argument))
             return nsutil::fail(EINVAL, "a rule's argument must be one word: " + argument);

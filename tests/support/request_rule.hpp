@@ -26,6 +26,9 @@ struct RuleSpec {
 /// can be told from another run's by its argv[0], which request-key sets to the last part of the program's
 /// path.
 ///
+/// With NSUPCALL_TEST_ENGINE=1 in the environment a rule for the helper becomes one for the front end, with
+/// an engine that this process starts: every test of whole upcalls serves for both ways.
+///
 /// @source  request-key.conf(5); of several matching lines the one with the shortest wildcard match wins, so
 ///          a pattern that names a host of its own (Realm::service_host) neither takes nor loses requests.
 class RequestRule {

@@ -10,6 +10,7 @@
 #include "support/leftovers.hpp"
 #include "support/sanitizer_reports.hpp"
 #include "support/skip.hpp"
+#include "support/test_engine.hpp"
 
 namespace nsupcall::test {
 
@@ -99,6 +100,10 @@ UpcallFields UpcallTest::fields_for(pid_t tid, std::uint32_t host_uid) {
 KeyAnswer UpcallTest::ask_text(const std::string& description) {
     asked_.push_back(description);
     auto answer = must(ask_kernel(description));
+    // An engine answers first and writes its records then; the helper itself answers by its end.
+    if (tests_run_with_engine())
+        for (int i = 0; i < 100 && !running_helpers().empty(); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(3));
     if (helper_must_answer_) {
         EXPECT_LE(answer.remembered_s, 2)
             << answer.text() << ": the helper did not reject the key with a timeout of a second";

@@ -1,0 +1,124 @@
+#include "engine/pool.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+
+#include "engine/servant.hpp"
+#include "nsutil/child.hpp"
+#include "nsutil/deadline.hpp"
+
+namespace nsupcall::engine {
+namespace {
+
+using nsutil::fail_errno;
+using nsutil::Result;
+
+constexpr auto kPatience = std::chrono::seconds(20);
+
+sigset_t signals_of_the_pool() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
+    return set;
+}
+
+}  // namespace
+
+Result<Pool> Pool::create(int listen_fd, PoolLimits limits) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
+    nsutil::UniqueFd told(ends[0]);
+    nsutil::UniqueFd tell(ends[1]);
+    const auto set = signals_of_the_pool();
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
+    nsutil::UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals) return fail_errno("signalfd");
+    return Pool(listen_fd, limits, std::move(told), std::move(tell), std::move(signals));
+}
+
+Result<void> Pool::fill() {
+    while (idle_.size() < limits_.idle && children() < limits_.most) {
+        auto child = nsutil::spawn_alone([&] {
+            const auto set = signals_of_the_pool();
+            (void)::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+            return serve_one(listen_fd_, tell_.get());
+        });
+        if (!child) return nsutil::propagate(child, "servant");
+        idle_.insert(*child);
+    }
+    return {};
+}
+
+void Pool::take_news() {
+    pid_t pid = 0;
+    // Written whole: a pipe does not split what is shorter than PIPE_BUF.
+    while (::read(told_.get(), &pid, sizeof pid) == sizeof pid) {
+        if (idle_.erase(pid) == 0) continue;
+        busy_.insert(pid);
+        if (++served_ >= limits_.layout) worn_ = true;
+    }
+}
+
+void Pool::reap() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (idle_.erase(pid) + busy_.erase(pid) == 0 && limits_.already > 0) --limits_.already;
+        const bool crashed =
+            WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM && WTERMSIG(status) != SIGKILL;
+        if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == kWorkerLost)) worn_ = true;
+    }
+}
+
+void Pool::take_signals() {
+    signalfd_siginfo info = {};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGHUP) stopping_ = true;
+    reap();
+}
+
+void Pool::send_one_away() const {
+    // Nobody else accepts: every servant is under way, or none could be forked. The hang-up is the answer.
+    const nsutil::UniqueFd refused(::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+void Pool::dismiss_idle() {
+    take_news();
+    for (const pid_t pid : idle_) (void)::kill(pid, SIGTERM);
+}
+
+void Pool::await_children() {
+    const auto deadline = nsutil::Deadline::after(kPatience);
+    for (reap(); children() > 0 && !deadline.passed(); take_signals()) {
+        pollfd waiting = {signals_.get(), POLLIN, 0};
+        (void)::poll(&waiting, 1, deadline.remaining_ms());
+    }
+}
+
+Result<PoolEnd> Pool::run() {
+    while (!stopping_ && !worn_) {
+        // Too little memory, say: those that there are go on, and the next try is soon.
+        constexpr int kSoonMs = 200;
+        const bool filled = fill().has_value();
+        const bool full = idle_.empty();
+        pollfd waiting[3] = {{told_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {listen_fd_, POLLIN, 0}};
+        if (::poll(waiting, full ? 3 : 2, filled ? -1 : kSoonMs) < 0 && errno != EINTR)
+            return fail_errno("poll");
+        take_news();
+        take_signals();
+        if (full && waiting[2].revents != 0) send_one_away();
+    }
+    dismiss_idle();
+    if (!stopping_) return PoolEnd::worn;
+    await_children();
+    return PoolEnd::stopped;
+}
+
+}  // namespace nsupcall::engine

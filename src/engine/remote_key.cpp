@@ -1,0 +1,76 @@
+#include "engine/remote_key.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "helpers/last_word.hpp"
+#include "nsutil/bounded_read.hpp"
+#include "request/auth_key_line.hpp"
+
+namespace nsupcall::engine {
+namespace {
+
+using nsutil::fail;
+using nsutil::Result;
+
+int g_channel_fd = -1;
+
+void reject_remotely(int code) {
+    Answer answer;
+    if (code > 0) {
+        answer.verb = Verb::reject;
+        answer.code = code;
+    }
+    (void)send_answer(g_channel_fd, answer);
+}
+
+void ask_for_time(int remaining_ms) {
+    Answer answer;
+    answer.verb = Verb::wait;
+    answer.wait_ms = static_cast<std::uint32_t>(std::clamp<int>(remaining_ms, 1, kWaitMsMost));
+    (void)send_answer(g_channel_fd, answer);
+}
+
+}  // namespace
+
+Result<void> RemoteKey::finish(const Answer& answer, std::span<const std::byte> payload) const {
+    answered_ = true;
+    if (const int error = send_answer(channel_fd_, answer, payload))
+        return fail(error, "answer key " + std::to_string(serial()) + ": the front end has gone");
+    if (const int error = receive_outcome(channel_fd_))
+        return fail(error, "answer key " + std::to_string(serial()) + " by the front end");
+    return {};
+}
+
+Result<void> RemoteKey::instantiate(std::span<const std::byte> payload) const {
+    if (payload.empty() || payload.size() > kPayloadMost)
+        return fail(EINVAL, "a payload of " + std::to_string(payload.size()) + " bytes");
+    Answer answer;
+    answer.verb = Verb::instantiate;
+    answer.payload_bytes = static_cast<std::uint32_t>(payload.size());
+    return finish(answer, payload);
+}
+
+Result<void> RemoteKey::reject(int code) const {
+    if (answered_) return {};
+    Answer answer;
+    answer.verb = Verb::reject;
+    answer.code = code > 0 && code <= kErrnoMost ? code : EKEYREJECTED;
+    return finish(answer, {});
+}
+
+Result<std::string> RemoteKey::visible_keys() const {
+    return nsutil::read_all(question_.keys.get(), AuthKeyLine::kTextLimit);
+}
+
+void RemoteKey::use_deadline(const nsutil::Deadline& deadline) const {
+    arm_remote_last_word(channel_fd_, deadline);
+}
+
+void arm_remote_last_word(int channel_fd, const nsutil::Deadline& deadline) {
+    g_channel_fd = channel_fd;
+    arm_last_word({.reject = reject_remotely, .takes_time = ask_for_time, .hand_over_on_request = true},
+                  deadline);
+}
+
+}  // namespace nsupcall::engine

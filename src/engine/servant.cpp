@@ -1,0 +1,81 @@
+#include "engine/servant.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/channel.hpp"
+#include "engine/process_title.hpp"
+#include "engine/remote_key.hpp"
+#include "helpers/options.hpp"
+#include "helpers/upcall.hpp"
+#include "nsutil/unique_fd.hpp"
+#include "trace/journal.hpp"
+#include "trace/trace.hpp"
+
+namespace nsupcall::engine {
+namespace {
+
+using nsutil::Result;
+
+/// The command line as main() would have it; getopt(3) reorders the pointers.
+Result<HelperOptions> parse_options(Question& question) {
+    std::vector<char*> words;
+    words.reserve(question.arguments.size() + 1);
+    for (auto& word : question.arguments) words.push_back(word.data());
+    words.push_back(nullptr);
+    KeySerial key = 0;
+    auto options = HelperOptions::parse(static_cast<int>(question.arguments.size()), words.data(), key);
+    if (options && (options->show_help || options->show_version || options->key != question.key))
+        return nsutil::fail(EINVAL, "no request of the kernel's");
+    return options;
+}
+
+/// @return the exit status of the servant; nothing where the helper itself must answer
+std::optional<int> answer(int channel_fd, const nsutil::NamespaceView& own) {
+    auto question = receive_question(channel_fd, own);
+    if (!question) {
+        log_record(question.error().code == EPERM ? Severity::warning : Severity::error, "cifs.upcall",
+                   "engine: " + escape(question.error().text()), {});
+        return std::nullopt;
+    }
+    set_command_line(question->arguments.front(), std::to_string(question->key));
+    auto options = parse_options(*question);
+    if (!options) return std::nullopt;  // the helper says what is wrong
+    const RemoteKey key(*question, channel_fd);
+    auto description = describe_pending(*options, key);
+    if (!description || !asks_for_token(*options, *description)) return std::nullopt;
+    const auto began = beginning(question->started_ns);
+    if (!began) return std::nullopt;
+    options->chronicle.started = *began;
+    const auto deadline = options->deadline_from(*began);
+    if (deadline.passed()) return std::nullopt;
+    arm_remote_last_word(channel_fd, deadline);
+    const auto end = answer_spnego_key(*options, key, std::move(description), deadline);
+    return end.worker_lost ? kWorkerLost : 0;
+}
+
+}  // namespace
+
+int serve_one(int listen_fd, int told_fd) {
+    const auto own = nsutil::NamespaceView::own();
+    if (!own) return 1;
+    int accepted = -1;
+    do accepted = ::accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
+    while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (accepted < 0) return 1;
+    const nsutil::UniqueFd channel(accepted);
+    const pid_t self = ::getpid();
+    (void)!::write(told_fd, &self, sizeof self);
+    // An engine that is gone must not seem to listen.
+    (void)::close(listen_fd);
+    if (const auto status = answer(channel.get(), *own)) return *status;
+    (void)send_answer(channel.get(), {});
+    return 0;
+}
+
+}  // namespace nsupcall::engine

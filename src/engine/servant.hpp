@@ -1,0 +1,17 @@
+#pragma once
+/// @file
+/// The process that serves one front end and ends.
+
+namespace nsupcall::engine {
+
+/// Exit status of a servant whose worker crashed or did what no worker does.
+inline constexpr int kWorkerLost = 3;
+
+/// Waits for a front end, answers it, and returns: what it held of the request ends with its process.
+///
+/// @param listen_fd  the engine's socket
+/// @param told_fd    a pipe: gets this process' id as soon as a front end is there
+/// @return the exit status: 0, or kWorkerLost
+int serve_one(int listen_fd, int told_fd);
+
+}  // namespace nsupcall::engine
