@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "admin/digest.hpp"
 #include "admin/elf_interpreter.hpp"
 #include "nsutil/bounded_read.hpp"
 
@@ -56,19 +57,6 @@ Result<void> collect(int above_fd, const std::string& folder, std::vector<Bundle
     }
     return {};
 }
-
-/// FNV-1a (Fowler, Noll, Vo), 64 bits: tells builds apart; nobody's safety rests on it.
-class Digest {
-  public:
-    void add(std::string_view bytes) {
-        for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
-        value_ = (value_ ^ 0xffU) * 0x100000001b3U;
-    }
-    [[nodiscard]] std::uint64_t value() const { return value_; }
-
-  private:
-    std::uint64_t value_ = 0xcbf29ce484222325U;
-};
 
 bool holds_programs(std::string_view folder) {
     return folder == "sbin" || folder.starts_with("libexec/");

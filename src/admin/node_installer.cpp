@@ -11,8 +11,8 @@
 #include "admin/node_config.hpp"
 #include "admin/node_keytabs.hpp"
 #include "admin/node_probe.hpp"
-#include "admin/node_rules.hpp"
 #include "admin/node_store.hpp"
+#include "admin/rule_file.hpp"
 
 namespace nsupcall::admin {
 namespace {
@@ -20,24 +20,11 @@ namespace {
 using nsutil::Result;
 
 constexpr std::array kRequestKey = {"/sbin/request-key", "/usr/sbin/request-key"};
-constexpr const char* kPattern = "share/nsupcall/request-key.d/nsupcall.conf";
-constexpr std::size_t kRulesLimit = 64 * 1024;
-
-/// request-key's lines are split at white space and know `%`; the rest is prudence.
-bool is_plain_path(const std::string& path) {
-    const auto plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
-               c == '-' || c == '_' || c == '.';
-    };
-    return path.size() > 1 && path.size() <= 100 && path.front() == '/' && path.back() != '/' &&
-           std::ranges::all_of(path, plain) && path.find("//") == std::string::npos &&
-           path.find("/.") == std::string::npos;
-}
 
 /// Undoes the steps that were made, the last first, unless told that all went well.
 class Undo {
   public:
-    Undo(const NodeStore& store, const NodeRules& rules)
+    Undo(const NodeStore& store, const RuleFile& rules)
         : store_(store), rules_(rules), version_(store.version_in_use()), text_(rules.installed()) {}
     Undo(const Undo&) = delete;
     Undo& operator=(const Undo&) = delete;
@@ -46,7 +33,7 @@ class Undo {
         if (text_.empty())
             (void)rules_.remove();
         else
-            (void)rules_.install(text_);
+            (void)rules_.install(text_, RuleFile::Edits::replace);
         (void)store_.use(version_);
         if (added_ != version_) store_.remove(added_);
     }
@@ -55,7 +42,7 @@ class Undo {
 
   private:
     const NodeStore& store_;
-    const NodeRules& rules_;
+    const RuleFile& rules_;
     std::string version_, text_, added_;
     bool good_ = false;
 };
@@ -90,7 +77,7 @@ std::string to_json(const NodeReport& report) {
 
 std::vector<std::string> NodeInstaller::obstacles() const {
     std::vector<std::string> found;
-    if (!is_plain_path(prefix_))
+    if (!RuleFile::is_plain_path(prefix_))
         found.push_back("the prefix " + prefix_ + " is no absolute path of plain characters, 100 at most");
     if (std::ranges::none_of(kRequestKey, [&](const char* path) { return node_.has_program(path); }))
         found.emplace_back(
@@ -100,7 +87,7 @@ std::vector<std::string> NodeInstaller::obstacles() const {
     else if (!node_.has_program(kRequestKey[0]))
         found.emplace_back(
             "request-key is in /usr/sbin, and the kernel runs /sbin/request-key: link the one to the other");
-    for (const std::string& path : {std::string(NodeRules::kFolder), prefix_})
+    for (const std::string& path : {std::string(RuleFile::kFolder), prefix_})
         if (const auto writable = node_.check_writable(path); !writable)
             found.push_back(
                 path + ": " + writable.error().what +
@@ -111,7 +98,7 @@ std::vector<std::string> NodeInstaller::obstacles() const {
 Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder,
                                                const std::string& config_folder) const {
     const NodeStore store(node_, prefix_);
-    const NodeRules rules(node_);
+    const RuleFile rules(node_, RuleOwner::node);
     // 1. Alone. 2. What is to come back if anything fails from here on.
     auto lock = store.lock();
     if (!lock) return nsutil::propagate(lock);
@@ -130,10 +117,8 @@ Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder,
     // 5. From here on upcalls use them, where the rules are there already.
     if (auto done = store.use(*version); !done) return nsutil::propagate(done);
     // 6. The rules, which point to the link and so stay the same over upgrades.
-    auto pattern = node_.read(store.current(kPattern), kRulesLimit);
-    if (!pattern) return pattern;
-    if (auto done = rules.install(NodeRules::text_for(*pattern, store.current("sbin"))); !done)
-        return nsutil::propagate(done);
+    const auto text = RuleFile::text_for(RuleOwner::node, store.current("sbin"));
+    if (auto done = rules.install(text, RuleFile::Edits::replace); !done) return nsutil::propagate(done);
     // 7. The whole, as request-key will come to it.
     if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
         return nsutil::propagate(good);
@@ -167,11 +152,11 @@ NodeReport NodeInstaller::install(const std::string& bundle_folder, const std::s
 NodeReport NodeInstaller::uninstall(int wait_seconds) const {
     const NodeStore store(node_, prefix_);
     NodeReport report;
-    if (!is_plain_path(prefix_)) {
+    if (!RuleFile::is_plain_path(prefix_)) {
         report.messages = {"the prefix is no absolute path of plain characters"};
         return report;
     }
-    if (auto done = NodeRules(node_).remove(); !done) {
+    if (auto done = RuleFile(node_, RuleOwner::node).remove(); !done) {
         report.messages.push_back(done.error().text());
         return report;
     }
@@ -193,7 +178,7 @@ NodeReport NodeInstaller::status() const {
     const NodeStore store(node_, prefix_);
     NodeReport report;
     report.version = store.version_in_use();
-    const auto rules = NodeRules(node_).installed();
+    const auto rules = RuleFile(node_, RuleOwner::node).installed();
     if (report.version.empty() && rules.empty()) {
         report.messages = obstacles();
         report.state = report.messages.empty() ? NodeState::removed : NodeState::unsupported;

@@ -6,11 +6,13 @@
 
 namespace nsupcall::admin {
 
+void add_install(CLI::App& app, int& status);
 void add_config(CLI::App& app, int& status);
 void add_node(CLI::App& app, int& status);
 void add_history(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
+    add_install,
     add_config,
     add_node,
     add_history,
