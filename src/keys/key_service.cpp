@@ -39,7 +39,7 @@ unsigned long reject_seconds_now() {
 }  // namespace
 
 nsutil::Result<std::string> describe_key(KeySerial serial) {
-    std::array<char, KeyDescription::kTextLimit> text;
+    std::array<char, KeyDescription::kTextLimit> text = {};
     const long length = keyctl_call(KEYCTL_DESCRIBE, word(serial), word(text.data()), text.size());
     if (length < 0) return nsutil::fail_errno("describe key " + std::to_string(serial));
     if (static_cast<std::size_t>(length) > text.size())

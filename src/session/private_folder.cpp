@@ -117,7 +117,7 @@ void PrivateFolder::each_name(const std::function<bool(const char*)>& visit) con
         return;
     }
     while (const dirent* entry = ::readdir(listing.get()))
-        if (std::string_view name(entry->d_name); name != "." && name != "..")
+        if (const std::string_view name(entry->d_name); name != "." && name != "..")
             if (!visit(entry->d_name)) return;
 }
 
