@@ -215,7 +215,8 @@ constexpr std::pair<std::string_view, GssProxyChoice> kProxies[] = {
 /// One key: what it takes, and what it does.
 struct Key {
     KeyInfo info;
-    Result<void> (*apply)(const std::string& value, bool first, Settings& settings, Conditions* conditions);
+    Result<void> (*apply)(const std::string& value, bool first, Settings& settings,
+                          Conditions* conditions) = nullptr;
 };
 
 constexpr Key kKeys[] = {

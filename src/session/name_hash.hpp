@@ -24,7 +24,7 @@ class NameHash {
     }
     [[nodiscard]] std::uint64_t value() const { return state_; }
     [[nodiscard]] std::string hex() const {
-        std::array<char, 17> digits;
+        std::array<char, 17> digits = {};
         (void)std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(state_));
         return digits.data();
     }
