@@ -36,7 +36,8 @@ Result<void> NodeConfig::install(const std::string& folder) const {
         // A ConfigMap's folder also holds `..data`, a link.
         if (name.starts_with('.') || !name.ends_with(".conf")) continue;
         if (wanted.size() == kFilesMost) return nsutil::fail(EFBIG, folder + " holds too many files");
-        const auto path = folder + "/" + name;
+        auto path = folder;
+        path.append("/").append(name);
         auto content = nsutil::read_file_at(AT_FDCWD, path.c_str(), kFileBytesMost);
         if (!content) return nsutil::propagate(content, path);
         wanted.push_back({kPrefix + name, std::move(*content)});

@@ -106,12 +106,11 @@ Result<void> make_ring(int folder_fd, bool replace) {
     if (!fd) return fail_errno("make the history");
     const Head head = {kMagic, History::kSlots, History::kSlotSize, clock_ns(), 0};
     Result<void> done;
-    if (::ftruncate(fd.get(), kFileSize) != 0 ||
-        ::pwrite(fd.get(), &head, sizeof head, 0) != ssize_t{sizeof head})
-        done = fail_errno("make the history");
-    else if (::renameat2(folder_fd, unfinished.c_str(), folder_fd, History::kFile,
-                         replace ? 0 : RENAME_NOREPLACE) != 0 &&
-             errno != EEXIST)
+    const bool written = ::ftruncate(fd.get(), kFileSize) == 0 &&
+                         ::pwrite(fd.get(), &head, sizeof head, 0) == ssize_t{sizeof head};
+    if (!written || (::renameat2(folder_fd, unfinished.c_str(), folder_fd, History::kFile,
+                                 replace ? 0 : RENAME_NOREPLACE) != 0 &&
+                     errno != EEXIST))
         done = fail_errno("make the history");
     (void)::unlinkat(folder_fd, unfinished.c_str(), 0);
     return done;
@@ -140,7 +139,7 @@ Result<std::uint64_t> take_number(const Ring& ring) {
 }
 
 Result<HistoryRecord> read_slot(const Ring& ring, std::uint64_t sequence) {
-    std::array<std::byte, History::kSlotSize> slot;
+    std::array<std::byte, History::kSlotSize> slot = {};
     // A slot that is being written while it is read looks torn: once more.
     for (int attempt = 0;; ++attempt) {
         const ssize_t size = ::pread(ring.fd.get(), slot.data(), slot.size(), slot_offset(sequence));
