@@ -6,16 +6,15 @@
 
 namespace nsupcall::admin {
 
+void add_explain(CLI::App& app, int& status);
+void add_inspect(CLI::App& app, int& status);
 void add_install(CLI::App& app, int& status);
 void add_config(CLI::App& app, int& status);
 void add_node(CLI::App& app, int& status);
 void add_history(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
-    add_install,
-    add_config,
-    add_node,
-    add_history,
+    add_explain, add_inspect, add_install, add_config, add_node, add_history,
 };
 
 }  // namespace nsupcall::admin

@@ -127,6 +127,14 @@ Result<void> load_host_ccache(const std::string& path, const std::string& memory
     return {};
 }
 
+Result<std::string> principal_in_keytab(krb5_context context, const KeytabPlan& plan) {
+    auto keytab = resolve(context, plan.name);
+    if (!keytab) return nsutil::propagate(keytab);
+    auto principal = choose_principal(context, keytab->get(), plan);
+    if (!principal) return nsutil::propagate(principal);
+    return print_principal(context, principal->get());
+}
+
 Result<Ccache> credentials_from_keytab(krb5_context context, const KeytabPlan& plan) {
     auto keytab = resolve(context, plan.name);
     if (!keytab) return nsutil::propagate(keytab);

@@ -32,6 +32,10 @@ struct KeytabPlan {
     bool first_entry = false;
 };
 
+/// For whom the keytab would be used: "name@REALM". Asks no KDC.
+/// @errors as those of credentials_from_keytab(), but for a KDC's
+[[nodiscard]] nsutil::Result<std::string> principal_in_keytab(krb5_context context, const KeytabPlan& plan);
+
 /// Gets a TGT with a key of the keytab into a new MEMORY ccache.
 /// @errors as key_errno_of() has them; ENOKEY no key in it for anybody who is wanted
 [[nodiscard]] nsutil::Result<Ccache> credentials_from_keytab(krb5_context context, const KeytabPlan& plan);

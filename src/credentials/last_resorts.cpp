@@ -10,6 +10,9 @@
 #include "credentials/locator.hpp"
 
 namespace nsupcall {
+
+using nsutil::Result;
+
 namespace {
 
 /// What tickets were made with: those of another keytab are not this one's.
@@ -58,7 +61,9 @@ Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
             return std::nullopt;
         }
     }
-    if (auto served = from_kept_tickets(plan)) return served;
+    if (!decided_)
+        if (auto served = from_kept_tickets(plan)) return served;
+    if (!asks_kdc()) return look_at_keytab(plan, trusted ? std::string() : plan.name);
     announce_wait();
     auto made = credentials_from_keytab(context_, plan);
     if (!made) {
@@ -76,51 +81,89 @@ Locator::Served Locator::from_keytab(const KeytabPlan& plan) {
     return served;
 }
 
-Locator::Served Locator::from_keytabs() {
+Locator::Served Locator::look_at_keytab(const KeytabPlan& plan, const std::string& shown_name) {
+    Candidate candidate{plan.source, shown_name, Verdict::good, {}, 0, {}};
+    auto principal = principal_in_keytab(context_, plan);
+    Served served;
+    if (!principal) {
+        candidate.verdict = verdict_of(principal.error().code);
+        candidate.detail = principal.error().what;
+    } else {
+        candidate.principal = *principal;
+        const auto realm = principal->substr(principal->rfind('@') + 1);
+        const auto reached = decided_ ? Result<void>() : examination_->reach(realm);
+        if (!reached) {
+            candidate.verdict = Verdict::kdc_unreachable;
+            candidate.detail = reached.error().what;
+        } else if (!decided_) {
+            candidate.verdict = Verdict::used;
+            served.emplace();
+            served->client = *principal;
+            served->server = print_service(names_for(realm).front());
+        }
+    }
+    collector_.note(std::move(candidate));
+    return served;
+}
+
+std::vector<KeytabPlan> Locator::keytab_plans() {
     const auto& settings = query_.settings;
     const auto user = collector_.wanted_user();
     std::string principal;
     if (!settings.principal.empty())
         if (auto expanded = expand(settings.principal, variables_)) principal = std::move(*expanded);
+    std::vector<KeytabPlan> plans;
+    const auto add = [&](const std::string& source, std::string name, bool first_entry) {
+        plans.push_back({source, std::move(name), user, principal, first_entry});
+    };
     if (!query_.rule_keytab.empty())
-        if (auto served = from_keytab({"keytab of rule " + settings.rule, query_.rule_keytab, user, principal,
-                                       settings.keytab_first_entry}))
-            return served;
+        add("keytab of rule " + settings.rule, query_.rule_keytab, settings.keytab_first_entry);
     if (!query_.host_keytab.empty())
-        if (auto served = from_keytab({"keytab of the host", query_.host_keytab, user, principal,
-                                       settings.keytab_first_entry || user.empty()}))
-            return served;
+        add("keytab of the host", query_.host_keytab, settings.keytab_first_entry || user.empty());
 
     // Those of the namespace. A client keytab is made for its first entry (as libkrb5 has it); a server's
     // is the machine's identity, which nobody gets without being named.
     const auto with_type = [](const std::string& name) { return CcacheName::split(name).full(); };
     const bool first = !collector_.must_match_user();
     if (query_.environment.client_keytab)
-        if (auto served = from_keytab(
-                {"KRB5_CLIENT_KTNAME", with_type(*query_.environment.client_keytab), user, principal, first}))
-            return served;
+        add("KRB5_CLIENT_KTNAME", with_type(*query_.environment.client_keytab), first);
     constexpr int kNameMost = 4096;
     std::array<char, kNameMost> name = {};
     krb5_keytab raw = nullptr;
     if (krb5_kt_client_default(context_, &raw) == 0) {
         const auto keytab = adopt<Keytab>(context_, raw);
         if (krb5_kt_get_name(context_, raw, name.data(), name.size()) == 0)
-            if (auto served =
-                    from_keytab({"default client keytab", with_type(name.data()), user, principal, first}))
-                return served;
+            add("default client keytab", with_type(name.data()), first);
     }
     if (query_.environment.keytab)
-        if (auto served = from_keytab({"KRB5_KTNAME", with_type(*query_.environment.keytab), user, principal,
-                                       settings.keytab_first_entry}))
-            return served;
+        add("KRB5_KTNAME", with_type(*query_.environment.keytab), settings.keytab_first_entry);
     if (krb5_kt_default_name(context_, name.data(), static_cast<int>(name.size())) == 0)
-        return from_keytab(
-            {"default keytab", with_type(name.data()), user, principal, settings.keytab_first_entry});
-    return std::nullopt;
+        add("default keytab", with_type(name.data()), settings.keytab_first_entry);
+    return plans;
+}
+
+Locator::Served Locator::from_keytabs() {
+    Served served;
+    for (const auto& plan : keytab_plans()) {
+        auto one = from_keytab(plan);
+        if (served || !one) continue;
+        served = std::move(one);
+        if (examination_ == nullptr) break;
+        decided_ = true;
+    }
+    return served;
+}
+
+Locator::Served Locator::last_resort(Source source) {
+    return source == Source::keytab ? from_keytabs() : from_gssproxy();
 }
 
 Locator::Served Locator::from_gssproxy() {
     if (!gssproxy_is_loaded()) return std::nullopt;
+    if (!asks_kdc()) {
+        collector_.note({"gssproxy", {}, Verdict::not_considered, {}, 0, "asked for a token only"});
+        return std::nullopt;
+    }
     announce_wait();
     Candidate candidate{"gssproxy", {}, Verdict::used, {}, 0, {}};
     const auto name = services_.empty() ? query_.host : services_.front();

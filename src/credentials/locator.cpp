@@ -22,23 +22,12 @@ constexpr std::array<std::pair<Verdict, int>, 7> kCodes = {{{Verdict::absent, EN
                                                             {Verdict::kdc_unreachable, EHOSTUNREACH},
                                                             {Verdict::kdc_refused, EKEYREJECTED}}};
 
-/// The KDC knows no service of that name: another name may do.
-bool is_unknown_service(const Error& error) {
-    return error.domain == nsutil::ErrorDomain::krb5 &&
-           (error.native == KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN || error.native == KRB5_ERR_HOST_REALM_UNKNOWN ||
-            error.native == KRB5KDC_ERR_WRONG_REALM || error.native == KRB5_CC_NOTFOUND);
-}
-
 std::string default_realm(krb5_context context) {
     char* realm = nullptr;
     if (krb5_get_default_realm(context, &realm) != 0) return {};
     std::string text(realm);
     krb5_free_default_realm(context, realm);
     return text;
-}
-
-std::string text_of(const krb5_data& data) {
-    return {data.data, data.length};
 }
 
 /// With %{realm}: that of user=, else the namespace's default. Empty where no pattern needs any.
@@ -78,11 +67,12 @@ Variables pattern_variables(const CredentialQuery& query) {
 }
 
 Locator::Locator(krb5_context context, const CredentialQuery& query, Trace& trace,
-                 std::function<void(const Trace&)> before_a_wait)
+                 std::function<void(const Trace&)> before_a_wait, const Examination* examination)
     : context_(context),
       query_(query),
       trace_(trace),
       before_a_wait_(std::move(before_a_wait)),
+      examination_(examination),
       variables_(all_variables(context, query)),
       services_(service_names(query, variables_)),
       collector_(context, query, services_.empty() ? std::vector{query.host} : services_) {}
@@ -172,58 +162,6 @@ void Locator::gather(Source source) {
     }
 }
 
-Result<Creds> Locator::ask(const ExaminedCcache& cache, const std::string& name, krb5_flags options) {
-    auto server = service_principal(context_, name);
-    if (!server) return nsutil::propagate(server);
-    krb5_creds wanted = {};
-    wanted.client = const_cast<krb5_principal>(cache.principal());
-    wanted.server = server->get();
-    krb5_creds* got = nullptr;
-    if (const auto error = krb5_get_credentials(context_, options, cache.ccache(), &wanted, &got)) {
-        const bool whole = name.find('/') != std::string::npos;
-        return fail_krb5(context_, error, "ticket for " + (whole ? name : "cifs/" + name));
-    }
-    return adopt<Creds>(context_, got);
-}
-
-Result<Creds> Locator::ask_for_any(const ExaminedCcache& cache) {
-    auto names = services_;
-    if (names.empty()) {
-        names.push_back(query_.host);
-        if (is_unqualified(query_.host)) {
-            if (auto name = canonical_name(query_.host)) names.push_back(std::move(*name));
-            const auto domain = in_domain_of(query_.host, text_of(cache.principal()->realm));
-            if (std::ranges::find(names, domain) == names.end()) names.push_back(domain);
-        }
-    }
-    // A ticket that is there already is better than a question, whatever its name.
-    if (names.size() > 1)
-        for (const auto& name : names)
-            if (auto ticket = ask(cache, name, KRB5_GC_CACHED)) return ticket;
-    announce_wait();
-    auto ticket = ask(cache, names.front(), 0);
-    for (std::size_t at = 1; at < names.size() && !ticket && is_unknown_service(ticket.error()); ++at)
-        ticket = ask(cache, names[at], 0);
-    if (!ticket && query_.trust_dns && is_unknown_service(ticket.error())) {
-        auto other = reverse_name(query_.address);
-        if (other && std::ranges::find(names, *other) == names.end()) ticket = ask(cache, *other, 0);
-    }
-    return ticket;
-}
-
-Result<LocatedTicket> Locator::use(FoundCcache& found) {
-    LocatedTicket located;
-    located.client = found.cache.principal_name();
-    located.ticket = found.cache.take_service_ticket();
-    if (located.ticket == nullptr) {
-        auto ticket = ask_for_any(found.cache);
-        if (!ticket) return nsutil::propagate(ticket);
-        located.ticket = std::move(*ticket);
-    }
-    located.server = print_principal(context_, located.ticket->server);
-    return located;
-}
-
 Locator::Served Locator::try_found() {
     auto& found = collector_.ranked();
     std::string unreachable_for;
@@ -277,22 +215,22 @@ std::unexpected<Error> Locator::nothing_served() const {
 }
 
 Locator::Served Locator::search() {
+    Served served;
     std::size_t order = 0;
     for (const auto source : query_.settings.sources) {
         collector_.begin_source(order++);
-        const bool last_resort = source == Source::keytab || source == Source::gssproxy;
+        const bool is_last_resort = source == Source::keytab || source == Source::gssproxy;
         // What the requester itself names comes first; only a cache for somebody else makes us look further.
-        if (last_resort || collector_.settled())
-            if (auto served = try_found()) return served;
-        if (source == Source::keytab) {
-            if (auto served = from_keytabs()) return served;
-        } else if (source == Source::gssproxy) {
-            if (auto served = from_gssproxy()) return served;
-        } else {
+        if (!served && (is_last_resort || collector_.settled())) served = try_found();
+        decided_ = served.has_value();
+        // What is only examined is looked at to its end.
+        if (served && examination_ == nullptr) return served;
+        if (!is_last_resort)
             gather(source);
-        }
+        else if (auto last = last_resort(source); !served)
+            served = std::move(last);
     }
-    return try_found();
+    return served ? std::move(served) : try_found();
 }
 
 Result<LocatedTicket> Locator::find() {

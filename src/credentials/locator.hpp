@@ -11,6 +11,7 @@
 
 #include "credentials/ccache_collector.hpp"
 #include "credentials/credential_query.hpp"
+#include "credentials/examination.hpp"
 #include "credentials/gss_proxy.hpp"
 #include "credentials/keytab_source.hpp"
 #include "nsutil/result.hpp"
@@ -21,7 +22,7 @@ namespace nsupcall {
 
 /// A ticket for the service, ready to make a token of, or a token that somebody else made.
 struct LocatedTicket {
-    Creds ticket;  ///< null where `token` is there
+    Creds ticket;  ///< null where `token` is there, and where an examination did not ask for it
     std::optional<GssToken> token;
     std::string client;           ///< "name@REALM"
     std::string server;           ///< "cifs/host@REALM"
@@ -36,8 +37,9 @@ class Locator {
   public:
     /// @param context       a libkrb5 context of the namespace
     /// @param before_a_wait called before the KDC is asked, with the trace as it stands
+    /// @param examination   null: find a ticket; else only walk through, see there
     Locator(krb5_context context, const CredentialQuery& query, Trace& trace,
-            std::function<void(const Trace&)> before_a_wait);
+            std::function<void(const Trace&)> before_a_wait, const Examination* examination = nullptr);
 
     /// @errors the errno of what stood in the way most: EKEYREJECTED, EHOSTUNREACH, EKEYEXPIRED, EACCES,
     ///         EINVAL, else ENOKEY
@@ -47,12 +49,15 @@ class Locator {
     using Served = std::optional<LocatedTicket>;
 
     [[nodiscard]] Served search();
+    [[nodiscard]] Served last_resort(Source source);
     void gather(Source source);
     void gather_environment();
     void gather_patterns();
     void gather_files(const char* source, const std::vector<std::string>& paths);
     [[nodiscard]] Served from_keytabs();
     [[nodiscard]] Served from_keytab(const KeytabPlan& plan);
+    [[nodiscard]] Served look_at_keytab(const KeytabPlan& plan, const std::string& shown_name);
+    [[nodiscard]] std::vector<KeytabPlan> keytab_plans();
     [[nodiscard]] Served from_kept_tickets(const KeytabPlan& plan);
     void keep_tickets(const KeytabPlan& plan, Served& served);
     [[nodiscard]] Served from_gssproxy();
@@ -60,6 +65,12 @@ class Locator {
     [[nodiscard]] nsutil::Result<LocatedTicket> use(FoundCcache& found);
     [[nodiscard]] nsutil::Result<Creds> ask(const ExaminedCcache& cache, const std::string& name,
                                             krb5_flags options);
+    /// The names that the service may have for a client of this realm, in the order in which they are tried.
+    [[nodiscard]] std::vector<std::string> names_for(std::string_view realm) const;
+    [[nodiscard]] std::string print_service(const std::string& name) const;
+    [[nodiscard]] bool asks_kdc() const {
+        return examination_ == nullptr || (examination_->with_ticket && !decided_);
+    }
     [[nodiscard]] nsutil::Result<Creds> ask_for_any(const ExaminedCcache& cache);
     void announce_wait() const;
     void finish_trace();
@@ -69,6 +80,8 @@ class Locator {
     const CredentialQuery& query_;
     Trace& trace_;
     std::function<void(const Trace&)> before_a_wait_;
+    const Examination* examination_;
+    bool decided_ = false;  ///< an examination goes on behind the candidate that serves
     Variables variables_;
     std::vector<std::string> services_;  ///< of the rule; empty: the host's own names
     CcacheCollector collector_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "keys/keyring_reading.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "request/auth_key_line.hpp"
 #include "request/key_description.hpp"
@@ -45,6 +46,22 @@ nsutil::Result<std::string> describe_key(KeySerial serial) {
     if (static_cast<std::size_t>(length) > text.size())
         return nsutil::fail(EINVAL, "key description too long");
     return std::string(text.data(), length > 0 ? static_cast<std::size_t>(length) - 1 : 0);  // less the NUL
+}
+
+nsutil::Result<KeySerial> find_keyring(KeySerial special) {
+    const long serial = keyctl_call(KEYCTL_GET_KEYRING_ID, word(special), 0);
+    if (serial < 0) return nsutil::fail_errno("find keyring " + std::to_string(special));
+    return static_cast<KeySerial>(serial);
+}
+
+nsutil::Result<std::vector<KeySerial>> keyring_contents(KeySerial keyring, std::size_t most) {
+    std::vector<KeySerial> keys(most);
+    const long size =
+        keyctl_call(KEYCTL_READ, word(keyring), word(keys.data()), keys.size() * sizeof(KeySerial));
+    if (size < 0) return nsutil::fail_errno("read keyring " + std::to_string(keyring));
+    // The size is that of all there is; what does not fit was not written.
+    keys.resize(std::min(most, static_cast<std::size_t>(size) / sizeof(KeySerial)));
+    return keys;
 }
 
 nsutil::Result<void> KeyUnderConstruction::assume_authority() const {

@@ -1,70 +1,10 @@
 #include "privsep/reply.hpp"
 
-#include <algorithm>
-#include <cstring>
-
 #include "keys/spnego_payload.hpp"
+#include "privsep/wire.hpp"
 
 namespace nsupcall {
 namespace {
-
-class Writer {
-  public:
-    Writer() { out_.reserve(kFirstBytes); }
-    template <class Number>
-    void number(Number value) {
-        const auto at = out_.size();
-        out_.resize(at + sizeof value);
-        std::memcpy(out_.data() + at, &value, sizeof value);
-    }
-    void bytes(std::span<const std::byte> data) {
-        number(static_cast<std::uint32_t>(data.size()));
-        out_.insert(out_.end(), data.begin(), data.end());
-    }
-    void text(std::string_view text) { bytes(std::as_bytes(std::span(text.substr(0, kReplyTextLimit)))); }
-    nsutil::SecretBytes take() { return std::move(out_); }
-
-  private:
-    static constexpr std::size_t kFirstBytes = 8192;
-    nsutil::SecretBytes out_;
-};
-
-/// Reads what Writer wrote; after the first thing that is wrong everything is empty and good() is false.
-class Reader {
-  public:
-    explicit Reader(std::span<const std::byte> data) : rest_(data) {}
-    template <class Number>
-    Number number() {
-        Number value = 0;
-        if (rest_.size() < sizeof value) {
-            good_ = false;
-            return 0;
-        }
-        std::memcpy(&value, rest_.data(), sizeof value);
-        rest_ = rest_.subspan(sizeof value);
-        return value;
-    }
-    std::span<const std::byte> bytes(std::size_t limit) {
-        const auto size = number<std::uint32_t>();
-        if (!good_ || size > limit || size > rest_.size()) {
-            good_ = false;
-            return {};
-        }
-        const auto taken = rest_.first(size);
-        rest_ = rest_.subspan(size);
-        return taken;
-    }
-    std::string text() {
-        const auto data = bytes(kReplyTextLimit);
-        return {reinterpret_cast<const char*>(data.data()), data.size()};
-    }
-    [[nodiscard]] bool good() const { return good_; }
-    [[nodiscard]] bool at_end() const { return good_ && rest_.empty(); }
-
-  private:
-    std::span<const std::byte> rest_;
-    bool good_ = true;
-};
 
 constexpr std::int32_t kErrnoMost = 4094;
 
@@ -81,7 +21,7 @@ bool consistent(const Reply& reply) {
 }  // namespace
 
 nsutil::SecretBytes encode_reply(const Reply& reply) {
-    Writer writer;
+    WireWriter writer;
     writer.number(kReplyMagic);
     writer.number(static_cast<std::uint32_t>(reply.end));
     writer.number(reply.code);
@@ -114,7 +54,7 @@ nsutil::Result<Reply> decode_reply(std::span<const std::byte> message) {
         return nsutil::fail(EPROTO, std::string("the worker's reply is malformed: ") + what);
     };
     if (message.size() > kReplyLimit) return bad("too long");
-    Reader reader(message);
+    WireReader reader(message);
     if (reader.number<std::uint32_t>() != kReplyMagic) return bad("magic");
     Reply reply;
     const auto end = reader.number<std::uint32_t>();

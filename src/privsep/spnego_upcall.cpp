@@ -27,9 +27,29 @@ Reply run(const WorkerTask& task, const nsutil::Deadline& deadline) {
         nsutil::Child::spawn([&](int reply_fd) { return run_worker(task, broker, reply_fd, deadline); });
     if (!child) return failed_reply(child.error().code, "worker: " + child.error().text());
     auto reply = await_reply(*child, deadline);
-    if (reply.code == 0 && reply.token.empty())
-        return failed_reply(EKEYREJECTED, "the worker's reply holds no token");
+    if (reply.code == 0 && (task.examine != nullptr ? reply.payload.empty() : reply.token.empty()))
+        return failed_reply(EKEYREJECTED, "the worker's reply is for another question");
     return reply;
+}
+
+/// What an examination would have answered, in the place of the answer.
+Examined take_findings(const Place& place, std::uint32_t inside_uid, Reply& reply) {
+    Examined examined{place.whose, inside_uid, 0, {}};
+    if (reply.code == 0) {
+        auto findings = decode_findings(reply.payload);
+        reply.payload.clear();
+        if (findings) {
+            reply.code = findings->code;
+            reply.message = findings->message;
+            reply.client = findings->client;
+            reply.server = findings->server;
+            reply.expires = findings->expires;
+            examined.findings = std::move(*findings);
+        } else {
+            set_failure(reply, findings.error());
+        }
+    }
+    return examined;
 }
 
 std::uint32_t creduid_of(const SpnegoRequest& request, const SpnegoOptions& options) {
@@ -97,18 +117,24 @@ class Attempt {
             task.query.host_ccaches = load_host_ccaches(task.query);
         task.security = request_.security;
         task.profile = profile_.get();
+        task.examine = options_.examine;
         TicketKeeper keeper(
             options_.sessions, settings_, requester_, place,
             {creduid_, task.query.user, {settings_.keytab, options_.keytab, options_.krb5_conf}});
-        task.query.kept_tickets = keeper.take(deadline_);
+        task.query.kept_tickets = task.examine == nullptr ? keeper.take(deadline_) : keeper.peek();
         auto reply = run(task, deadline_);
-        keeper.put(reply);
+        if (task.examine == nullptr)
+            keeper.put(reply);
+        else
+            examined_.push_back(take_findings(place, *inside_uid, reply));
         notes_ = keeper.notes();
         if (reply.code != 0)
             for (const auto& problem : keytab_problems_) reply.trace.add(problem);
+        if (task.examine != nullptr) examined_.back().candidates = reply.trace.candidates().size();
         return reply;
     }
 
+    [[nodiscard]] std::vector<Examined>& examined() { return examined_; }
     /// What the log should tell of the last attempt.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -133,6 +159,7 @@ class Attempt {
     std::string keytab_, rule_keytab_;  ///< MEMORY keytabs; empty for none
     std::vector<Candidate> keytab_problems_;
     std::vector<std::string> notes_;
+    std::vector<Examined> examined_;
 };
 
 }  // namespace
@@ -164,6 +191,7 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
     const auto& settings = chosen.settings;
     outcome.rule = settings.rule;
     outcome.config_problems = chosen.problems;
+    if (options.examine != nullptr) outcome.settings = settings;
     if (settings.deny) {
         outcome.reply = failed_reply(EACCES, settings.rule.empty() ? "denied by the configuration"
                                                                    : "denied by rule " + settings.rule);
@@ -194,6 +222,7 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }
+    outcome.examined = std::move(attempt.examined());
     for (const auto& note : attempt.notes()) outcome.place->notes.push_back(note);
     return outcome;
 }

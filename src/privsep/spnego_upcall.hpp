@@ -10,9 +10,11 @@
 
 #include "nsutil/deadline.hpp"
 #include "nsutil/result.hpp"
+#include "privsep/findings.hpp"
 #include "privsep/place.hpp"
 #include "privsep/reply.hpp"
 #include "privsep/requester.hpp"
+#include "privsep/worker.hpp"
 #include "request/spnego_request.hpp"
 #include "rules/rule_set.hpp"
 
@@ -29,15 +31,29 @@ struct SpnegoOptions {
     std::string config = kConfigPath;  ///< --config: the rules; its folder is the same with ".d" behind
     /// Called where a rule sets another deadline than the one that was given. May be empty.
     std::function<void(const nsutil::Deadline&)> deadline_changed{};
+    /// The request is not answered, only walked through by this (privsep/examiner.hpp); nothing is stored.
+    /// Null: answer it.
+    Examiner examine = nullptr;
+};
+
+/// What an examination found in one place.
+struct Examined {
+    std::string whose;             ///< "requester", "host", ...: whose namespaces
+    std::uint32_t inside_uid = 0;  ///< creduid there
+    std::size_t candidates = 0;    ///< how many of the trace's candidates are from here
+    /// What the worker found; nothing where it did not come so far, as the outcome's reply says.
+    std::optional<Findings> findings;
 };
 
 /// One answered request.
 struct SpnegoOutcome {
     std::optional<Requester> requester;        ///< nothing where it was never found
-    Reply reply;                               ///< a token, or an errno with its reason
+    Reply reply;                               ///< a token, or an errno with its reason; examined: no token
     std::optional<Place> place;                ///< where it was answered, or last tried
     std::string rule;                          ///< name of the rule that matched; empty where none did
     std::vector<std::string> config_problems;  ///< what is wrong with the configuration
+    std::vector<Examined> examined;            ///< with SpnegoOptions::examine: the places, in their order
+    Settings settings;                         ///< the same: what the rules said
 };
 
 /// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.

@@ -33,6 +33,8 @@ class TicketKeeper {
     /// What is kept; empty for nothing. Then nobody else makes tickets for the same key until this object
     /// goes.
     [[nodiscard]] nsutil::SecretBytes take(const nsutil::Deadline& deadline);
+    /// The same without a claim: for who only looks.
+    [[nodiscard]] nsutil::SecretBytes peek() { return find(); }
     /// Keeps what the worker sent along with its token.
     void put(const Reply& reply);
 

@@ -85,6 +85,11 @@ Result<Krb5Context> open_krb5(const WorkerTask& task) {
 Result<void> make_token(const WorkerTask& task, const CredentialQuery& query, Reply& reply) {
     auto krb5 = open_krb5(task);
     if (!krb5) return nsutil::propagate(krb5);
+    if (task.examine != nullptr) {
+        auto examined = task.examine(krb5->get(), query, reply);
+        (void)krb5->release();
+        return examined;
+    }
     Locator locator(krb5->get(), query, reply.trace, [&](const Trace& so_far) {
         Reply waiting;
         waiting.code = ETIMEDOUT;
@@ -169,6 +174,7 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
             reply.token.clear();
             reply.session_key.clear();
             reply.tickets.clear();
+            reply.payload.clear();
         }
     }
     auto message = encode_reply(reply);

@@ -2,6 +2,7 @@
 /// @file
 /// The child that works inside the requester's namespaces.
 
+#include <krb5.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -11,9 +12,15 @@
 #include "credentials/host_profile.hpp"
 #include "nsutil/deadline.hpp"
 #include "nsutil/namespaces.hpp"
+#include "nsutil/result.hpp"
+#include "privsep/reply.hpp"
 #include "request/spnego_request.hpp"
 
 namespace nsupcall {
+
+/// Work behind the boundary in place of making a token: fills in the reply's payload. See
+/// privsep/examiner.hpp.
+using Examiner = nsutil::Result<void> (*)(krb5_context context, const CredentialQuery& query, Reply& reply);
 
 /// What a worker is to do, all of it known before the fork.
 struct WorkerTask {
@@ -25,6 +32,7 @@ struct WorkerTask {
     CredentialQuery query = {};  ///< `environment.note` says why it does not count
     Security security = Security::krb5;
     const HostProfile* profile = nullptr;  ///< replaces the namespace's krb5.conf
+    Examiner examine = nullptr;            ///< null: make a token
 };
 
 /// Runs in the child: reads the requester's environment, crosses the boundary, locates a credential, makes

@@ -22,10 +22,11 @@ inline Finished nsupcall_command(std::vector<std::string> arguments,
     return must(run_program({.argv = std::move(arguments), .environment = std::move(environment)}));
 }
 
-/// The same, expecting status 0 and one line of JSON that its schema (a file below docs/schema) describes.
-inline nlohmann::json nsupcall_json(std::vector<std::string> arguments, const std::string& schema) {
+/// The same, expecting this status and one line of JSON that its schema (a file below docs/schema) describes.
+inline nlohmann::json nsupcall_json(std::vector<std::string> arguments, const std::string& schema,
+                                    int exit_code = 0) {
     const auto finished = nsupcall_command(std::move(arguments));
-    EXPECT_EQ(0, finished.exit_code) << finished.output;
+    EXPECT_EQ(exit_code, finished.exit_code) << finished.output;
     const auto folder = must(TempDir::create());
     const auto file = folder.path() / "document";
     must(write_file(file, nlohmann::json::parse(finished.output).dump(-1, ' ', true) + "\n"));
