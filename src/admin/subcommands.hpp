@@ -12,9 +12,15 @@ void add_install(CLI::App& app, int& status);
 void add_config(CLI::App& app, int& status);
 void add_node(CLI::App& app, int& status);
 void add_history(CLI::App& app, int& status);
+void add_map(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
     add_explain, add_inspect, add_install, add_config, add_node, add_history,
+    add_install,
+    add_config,
+    add_node,
+    add_history,
+    add_map,
 };
 
 }  // namespace nsupcall::admin

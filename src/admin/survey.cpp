@@ -83,11 +83,11 @@ struct KeyHash {
 /// Gathers processes by place.
 class Surveyor {
   public:
-    Surveyor(int proc_fd, const NamespaceView& own, const Workloads& workloads)
-        : proc_fd_(proc_fd), own_(own), workloads_(workloads) {
-        const Key host = {own.of(NamespaceKind::mount), own.of(NamespaceKind::user),
-                          own.of(NamespaceKind::net)};
-        place_of(host).is_host = true;
+    Surveyor(int proc_fd, const NamespaceView& host, const Workloads& workloads)
+        : proc_fd_(proc_fd), host_(host), workloads_(workloads) {
+        const Key key = {host.of(NamespaceKind::mount), host.of(NamespaceKind::user),
+                         host.of(NamespaceKind::net)};
+        place_of(key).is_host = true;
     }
 
     void visit(pid_t tgid) {
@@ -121,8 +121,8 @@ class Surveyor {
         }
         struct stat info = {};
         if (place.processes == 1 && ::fstatat(proc_fd_, file.name("ns/pid"), &info, 0) == 0)
-            place.host_service = key.user == own_.of(NamespaceKind::user) &&
-                                 NamespaceId{info.st_dev, info.st_ino} == own_.of(NamespaceKind::pid);
+            place.host_service = key.user == host_.of(NamespaceKind::user) &&
+                                 NamespaceId{info.st_dev, info.st_ino} == host_.of(NamespaceKind::pid);
     }
 
     Survey take() {
@@ -145,7 +145,7 @@ class Surveyor {
     }
 
     int proc_fd_;
-    const NamespaceView& own_;
+    const NamespaceView& host_;
     const Workloads& workloads_;
     Survey survey_;
     std::unordered_map<Key, std::size_t, KeyHash> index_;
@@ -162,14 +162,23 @@ std::vector<const SurveyedPlace*> places_that(const std::vector<SurveyedPlace>& 
 
 }  // namespace
 
+nsutil::Result<NamespaceView> host_view() {
+    auto own = NamespaceView::own();
+    if (!own) return own;
+    const auto first = nsutil::Task::open(1);
+    if (!first) return own;
+    auto view = NamespaceView::of_task(*first);
+    return view && view->same(NamespaceKind::pid, *own) ? view : own;
+}
+
 nsutil::Result<Survey> Survey::take(const Workloads& workloads) {
-    const auto own = NamespaceView::own();
-    if (!own) return std::unexpected(own.error());
+    const auto host = host_view();
+    if (!host) return std::unexpected(host.error());
     auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
     if (!proc) return nsutil::propagate(proc);
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(proc->get()), ::closedir);
     if (listing == nullptr) return nsutil::fail_errno("list /proc");
-    Surveyor surveyor(proc->release(), *own, workloads);  // the descriptor is the listing's
+    Surveyor surveyor(proc->release(), *host, workloads);  // the descriptor is the listing's
     while (const dirent* entry = ::readdir(listing.get()))
         if (const auto tgid = nsutil::parse_number<std::uint32_t>(entry->d_name))
             surveyor.visit(static_cast<pid_t>(*tgid));

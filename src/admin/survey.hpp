@@ -15,6 +15,10 @@
 
 namespace nsupcall::admin {
 
+/// The host's namespaces: those of the first process, where it may be looked at and the caller sees the pid
+/// namespace that it began (an agent in a pod with hostPID); else the caller's own.
+[[nodiscard]] nsutil::Result<nsutil::NamespaceView> host_view();
+
 /// A user's processes in a place.
 struct Inhabitant {
     pid_t tgid = 0;         ///< one of them, by which the place is entered

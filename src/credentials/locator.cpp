@@ -233,6 +233,21 @@ Locator::Served Locator::search() {
     return served ? std::move(served) : try_found();
 }
 
+void Locator::look_around() {
+    std::size_t order = 0;
+    for (const auto source : query_.settings.sources) {
+        collector_.begin_source(order++);
+        gather(source);
+    }
+    auto& candidates = collector_.candidates();
+    const auto& found = collector_.ranked();
+    if (!found.empty()) {
+        const auto best = candidates.begin() + static_cast<std::ptrdiff_t>(found.front().entry);
+        std::rotate(candidates.begin(), best, best + 1);
+    }
+    for (auto& candidate : candidates) trace_.add(std::move(candidate));
+}
+
 Result<LocatedTicket> Locator::find() {
     auto served = search();
     auto nothing = served ? std::unexpected(Error{}) : nothing_served();

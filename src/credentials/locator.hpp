@@ -45,6 +45,10 @@ class Locator {
     ///         EINVAL, else ENOKEY
     [[nodiscard]] nsutil::Result<LocatedTicket> find();
 
+    /// Looks at the caches of all sources and leaves what is in them in the trace, the one that would be used
+    /// first of all. Asks no KDC and no daemon, and makes nothing of keytabs.
+    void look_around();
+
   private:
     using Served = std::optional<LocatedTicket>;
 

@@ -66,6 +66,25 @@ int work_sealed(const SealedJob& job, pid_t broker, int reply_fd, const nsutil::
     return nsutil::send_last_message(reply_fd, encode_reply(reply)) == 0 ? 0 : 1;
 }
 
+/// What came of waiting for a worker's message, `size` bytes of `buffer`; wipes them.
+Reply take_reply(nsutil::Child& worker, const Result<std::size_t>& size, std::span<std::byte> buffer) {
+    if (!size) {
+        if (size.error().code == ETIMEDOUT)
+            return failed_reply(ETIMEDOUT, "the worker hung until the deadline");
+        return lost(failed_reply(EKEYREJECTED, "the worker ended without a reply: " + describe_end(worker)));
+    }
+    auto reply = decode_reply(buffer.first(*size));
+    ::explicit_bzero(buffer.data(), *size);
+    if (!reply) return lost(failed_reply(EKEYREJECTED, reply.error().what));
+    if (reply->end == WorkerEnd::forbidden_call) {
+        reply->message = "the worker made the forbidden system call " + std::to_string(reply->forbidden_call);
+        reply->worker_lost = true;
+    } else if (reply->end == WorkerEnd::answered) {
+        worker.abandon();  // it has nothing left to do but to exit
+    }
+    return std::move(*reply);
+}
+
 }  // namespace
 
 Result<SealedIdentity> SealedIdentity::user(std::uint32_t host_uid, const Requester& requester,
@@ -107,29 +126,28 @@ void set_failure(Reply& reply, const nsutil::Error& error) {
 
 Reply await_reply(nsutil::Child& worker, const nsutil::Deadline& deadline) {
     static std::byte buffer[kReplyLimit];
-    auto size = worker.receive(buffer, deadline);
-    if (!size) {
-        if (size.error().code == ETIMEDOUT)
-            return failed_reply(ETIMEDOUT, "the worker hung until the deadline");
-        return lost(failed_reply(EKEYREJECTED, "the worker ended without a reply: " + describe_end(worker)));
-    }
-    auto reply = decode_reply(std::span(buffer, *size));
-    ::explicit_bzero(buffer, *size);
-    if (!reply) return lost(failed_reply(EKEYREJECTED, reply.error().what));
-    if (reply->end == WorkerEnd::forbidden_call) {
-        reply->message = "the worker made the forbidden system call " + std::to_string(reply->forbidden_call);
-        reply->worker_lost = true;
-    } else if (reply->end == WorkerEnd::answered) {
-        worker.abandon();  // it has nothing left to do but to exit
-    }
-    return std::move(*reply);
+    const auto size = worker.receive(buffer, deadline);
+    return take_reply(worker, size, buffer);
 }
 
-Reply run_sealed(const SealedJob& job, const nsutil::Deadline& deadline) {
+std::optional<Reply> reply_if_ready(nsutil::Child& worker, const nsutil::Deadline& deadline) {
+    static std::byte buffer[kReplyLimit];
+    const auto size = worker.receive(buffer, nsutil::Deadline::after(std::chrono::milliseconds(0)));
+    if (!size && size.error().code == ETIMEDOUT && !deadline.passed()) return std::nullopt;
+    return take_reply(worker, size, buffer);
+}
+
+Result<nsutil::Child> start_sealed(const SealedJob& job, const nsutil::Deadline& deadline) {
     const pid_t broker = ::getpid();
     auto child =
         nsutil::Child::spawn([&](int reply_fd) { return work_sealed(job, broker, reply_fd, deadline); });
-    if (!child) return failed_reply(child.error().code, "worker: " + child.error().text());
+    if (!child) return nsutil::propagate(child, "worker");
+    return child;
+}
+
+Reply run_sealed(const SealedJob& job, const nsutil::Deadline& deadline) {
+    auto child = start_sealed(job, deadline);
+    if (!child) return failed_reply(child.error().code, child.error().text());
     return await_reply(*child, deadline);
 }
 

@@ -65,9 +65,17 @@ struct JobOutcome {
 /// Never takes longer than `deadline`; whatever becomes of the child, there is a reply.
 [[nodiscard]] Reply run_sealed(const SealedJob& job, const nsutil::Deadline& deadline);
 
+/// The first half of run_sealed(), for who has several at work: the child does not read `job` any more once
+/// this returns. @errors those of Child::spawn()
+[[nodiscard]] nsutil::Result<nsutil::Child> start_sealed(const SealedJob& job,
+                                                         const nsutil::Deadline& deadline);
+
 /// Waits for the one reply of a worker and takes it apart; a hang, a crash and nonsense become a reply
 /// that says so. Kills the worker unless it answered.
 [[nodiscard]] Reply await_reply(nsutil::Child& worker, const nsutil::Deadline& deadline);
+
+/// The same without waiting. @return nothing while the worker is at work and `deadline` has not passed
+[[nodiscard]] std::optional<Reply> reply_if_ready(nsutil::Child& worker, const nsutil::Deadline& deadline);
 
 /// A reply of our own that says why there is none.
 [[nodiscard]] Reply failed_reply(int code, std::string message);

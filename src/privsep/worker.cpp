@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +12,12 @@
 #include "credentials/locator.hpp"
 #include "credentials/service_name.hpp"
 #include "credentials/well_known_places.hpp"
-#include "nsutil/bounded_read.hpp"
 #include "nsutil/child.hpp"
-#include "nsutil/proc_text.hpp"
 #include "nsutil/sandbox.hpp"
 #include "privsep/boundary.hpp"
 #include "privsep/emergency_reply.hpp"
 #include "privsep/reply.hpp"
+#include "privsep/requester_environment.hpp"
 #include "privsep/sealed_job.hpp"
 #include "spnego/ap_req.hpp"
 #include "spnego/neg_token_init.hpp"
@@ -28,30 +26,6 @@ namespace nsupcall {
 namespace {
 
 using nsutil::Result;
-
-/// What the requester's environment says. Reads its memory, which may block for as long as it likes: only
-/// the worker does that, whose end the broker does not wait for.
-void read_environment(int environ_dir, RequesterEnvironment& environment) {
-    if (environ_dir < 0) return;
-    const auto text = nsutil::read_file_at(environ_dir, "environ", nsutil::kEnvironLimit);
-    if (!text) {
-        environment.note = "the environment cannot be read: " + text.error().text();
-        return;
-    }
-    const auto find = [&](const char* name) -> std::optional<std::string> {
-        const auto value = nsutil::find_in_environ(*text, name);
-        if (!value || value->empty()) return std::nullopt;
-        constexpr std::size_t kNameMost = 4096;
-        if (value->size() <= kNameMost) return std::string(*value);
-        environment.note = std::string(name) + " is longer than a path can be";
-        return std::nullopt;
-    };
-    environment.ccache = find("KRB5CCNAME");
-    environment.client_keytab = find("KRB5_CLIENT_KTNAME");
-    environment.keytab = find("KRB5_KTNAME");
-    const auto proxy = find("GSS_USE_PROXY");
-    environment.wants_gssproxy = proxy && (*proxy == "1" || lower_case(*proxy) == "yes");
-}
 
 /// Where a ccache may be written: the usual places, and those that were named.
 std::vector<std::string> write_directories(const CredentialQuery& query) {

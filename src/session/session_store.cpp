@@ -122,6 +122,10 @@ FoundSessions SessionStore::find_any_user(const SessionKey& key, std::string_vie
     });
 }
 
+FoundSessions SessionStore::all(std::string_view boot_id, std::int64_t now) const {
+    return find_with(folder_, "", boot_id, now, [](const SessionKey&) { return true; });
+}
+
 void SessionStore::forget(const StoredSession& session) const {
     const auto folder = PrivateFolder::open(folder_);
     if (folder) folder->remove(session.file);

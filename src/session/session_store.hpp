@@ -59,6 +59,9 @@ class SessionStore {
     [[nodiscard]] FoundSessions find_any_user(const SessionKey& key, std::string_view boot_id,
                                               std::int64_t now) const;
 
+    /// All of this boot that are not too old, for who counts or shows them.
+    [[nodiscard]] FoundSessions all(std::string_view boot_id, std::int64_t now) const;
+
     /// Removes a record; one that is gone already is no error.
     void forget(const StoredSession& session) const;
 

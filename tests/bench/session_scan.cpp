@@ -8,10 +8,6 @@
 /// counts since everything else on the machine can only add to it.
 
 #include <fmt/format.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,12 +17,14 @@
 #include <string_view>
 #include <vector>
 
+#include "crowd.hpp"
 #include "session/living_place.hpp"
 #include "session/mount_search.hpp"
 
 namespace {
 
 using namespace nsupcall;
+using test::Crowd;
 using Clock = std::chrono::steady_clock;
 
 struct Settings {
@@ -47,60 +45,6 @@ Settings parse(int argc, char** argv) {
     return settings;
 }
 
-[[noreturn]] void wait_for_the_end() {
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) ::pause();
-}
-
-/// One mount namespace with its processes; tells through the pipe when they are there.
-pid_t start_namespace(int processes, int ready) {
-    const pid_t first = ::fork();
-    if (first != 0) return first;
-    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    bool good = ::unshare(CLONE_NEWNS) == 0;
-    for (int i = 1; i < processes; ++i) {
-        const pid_t other = ::fork();
-        if (other == 0) wait_for_the_end();
-        good = good && other > 0;
-    }
-    const char answer = good ? 'y' : 'n';
-    (void)!::write(ready, &answer, 1);
-    wait_for_the_end();
-}
-
-/// Namespaces full of processes, ended with the object.
-class Crowd {
-  public:
-    explicit Crowd(const Settings& settings) {
-        int ends[2];
-        if (::pipe(ends) != 0) return;
-        for (int i = 0; i < settings.namespaces; ++i) {
-            const pid_t first = start_namespace(settings.processes / settings.namespaces, ends[1]);
-            char answer = 'n';
-            if (first < 0 || ::read(ends[0], &answer, 1) != 1 || answer != 'y') {
-                if (first > 0) firsts_.push_back(first);
-                complete_ = false;
-                break;
-            }
-            firsts_.push_back(first);
-        }
-        (void)::close(ends[0]);
-        (void)::close(ends[1]);
-    }
-    Crowd(const Crowd&) = delete;
-    Crowd& operator=(const Crowd&) = delete;
-    ~Crowd() {
-        for (const pid_t first : firsts_) (void)::kill(first, SIGKILL);
-        for (const pid_t first : firsts_) (void)::waitpid(first, nullptr, 0);
-    }
-    [[nodiscard]] bool complete() const { return complete_; }
-    [[nodiscard]] pid_t last() const { return firsts_.back(); }
-
-  private:
-    std::vector<pid_t> firsts_;
-    bool complete_ = true;
-};
-
 double fastest_ms(const std::function<bool()>& run) {
     constexpr int kRuns = 15;
     double fastest = 1e9;
@@ -120,7 +64,7 @@ int main(int argc, char** argv) {
     if (::geteuid() != 0) return fmt::print(stderr, "session_scan: must be root\n"), kSkip;
     const auto own = nsutil::NamespaceView::own();
     if (!own) return fmt::print(stderr, "session_scan: {}\n", own.error().text()), 1;
-    const Crowd crowd(settings);
+    const Crowd crowd(settings.namespaces, settings.processes / settings.namespaces);
     if (!crowd.complete()) return fmt::print(stderr, "session_scan: cannot start so many processes\n"), 1;
 
     const auto living = LivingProcess::open(crowd.last(), *own);
