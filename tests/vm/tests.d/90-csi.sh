@@ -120,7 +120,7 @@ test_csi_keytab() {
   write writer /smb-example-1/first
   expect_owner first labc01
   [ "$(stat -c %u:%a "$(readlink $KUBELET/kerberos/krb5cc_990001)")" = 990001:700 ] || fail "not the driver's layout"
-  expect_log 'keytab .*used, labc01'
+  expect_log 'keytab of rule 10-csi-driver-smb .*used, labc01'
   restart_driver
   reconnect
   write writer /smb-example-1/reconnected
@@ -230,6 +230,7 @@ test_csi_gmsa() {
   start_app writer smb-example-3
   write writer /smb-example-3/gmsa
   expect_owner gmsa labc02
+  expect_log 'ccache of the host .*/krb5cc \(used, labc02'
   restart_driver
   reconnect
   write writer /smb-example-3/gmsa-again
