@@ -73,8 +73,9 @@ build() {
   for target in "$@"; do targets+=(--target "$target"); done
   if command -v ccache >/dev/null; then
     options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache)
-    # What another checkout has compiled serves this one as well.
-    export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+    # What another checkout has compiled serves this one as well, and the image (Containerfile); ccache tells objects of
+    # compilers apart that speak different languages.
+    export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1 LANG=C.UTF-8
   fi
   jobs=$(nproc)
   say "Building build/$preset with $jobs jobs"

@@ -51,6 +51,7 @@ cat >"$SCRATCH/registries.conf" <<'END'
 "debian" = "localhost/debian"
 END
 podman_here() {
-  CONTAINERS_CONF=$SCRATCH/containers.conf CONTAINERS_REGISTRIES_CONF=$SCRATCH/registries.conf \
+  # What a build that is ended leaves in TMPDIR goes with the rest.
+  TMPDIR=$SCRATCH CONTAINERS_CONF=$SCRATCH/containers.conf CONTAINERS_REGISTRIES_CONF=$SCRATCH/registries.conf \
     podman --root="$SCRATCH/root" --runroot="$SCRATCH/run" --tmpdir="$SCRATCH/tmp" "$@"
 }
