@@ -5,7 +5,7 @@
 ///
 /// FILE holds one line: `<role> <n> <fault>`. Role is `broker` (the helper itself) or `worker` (what it
 /// forks); n counts that role's system calls from 1 on, 0 for none; fault is `kill`, an errno, or `old`,
-/// which lets every call fail with ENOSYS that came after Linux 5.2. What happened is written beside it, to
+/// which lets every call fail with ENOSYS that came after Linux 5.0. What happened is written beside it, to
 /// FILE.out:
 /// `<calls of the broker> <calls of the worker> <number of the call, -1> <first call of main> <answered>
 /// <worker left>`. A program, so that request-key can run it; a tracer of its own, since strace counts calls
@@ -117,9 +117,10 @@ struct Plan {
     }
 };
 
-/// Calls that Linux 5.2 (and an administrator's seccomp profile made for it) does not know.
+/// Calls that Linux 5.0 (and an administrator's seccomp profile made for it) does not know.
 bool is_young(long call) {
     switch (call) {
+        case SYS_pidfd_send_signal:
         case SYS_pidfd_open:
         case SYS_pidfd_getfd:
         case SYS_clone3:
@@ -133,6 +134,13 @@ bool is_young(long call) {
         default:
             return false;
     }
+}
+
+/// setns(2) takes a pidfd since Linux 5.8.
+bool is_pidfd(pid_t pid, unsigned long fd) {
+    char target[64] = {};
+    const auto link = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(static_cast<int>(fd));
+    return ::readlink(link.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "pidfd") != nullptr;
 }
 
 struct Task {
@@ -217,7 +225,9 @@ class Tracer {
         if (here) hit_ = call;
         if (here && plan_.kill) {
             (void)::kill(pid, SIGKILL);
-        } else if ((here && plan_.error != 0) || (plan_.old_kernel && is_young(call))) {
+        } else if ((here && plan_.error != 0) ||
+                   (plan_.old_kernel &&
+                    (is_young(call) || (call == SYS_setns && is_pidfd(pid, operation))))) {
             task.faulted = true;
             registers.skip_call();
         }

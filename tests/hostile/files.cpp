@@ -1,186 +1,23 @@
 /// @file
-/// Files, names and configurations that a container lays out for the helper, asked for through the kernel.
+/// Names and configurations that a container lays out for the helper, asked for through the kernel.
 /// Whatever lies there: nothing of the host or of another user is read, the errno says what it was, and the
 /// asker does not wait longer than the deadline.
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <krb5.h>
-#include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <algorithm>
-
-#include "support/upcall_test.hpp"
+#include "hostile/files_test.hpp"
 
 namespace nsupcall::test {
 namespace {
 
-constexpr auto kDeadline = std::chrono::milliseconds(2000);
-constexpr auto kLimit = kDeadline + std::chrono::milliseconds(3000);
-
-/// Once in mounts of its own, once in a user namespace as well.
-class Files : public UpcallTest, public testing::WithParamInterface<bool> {
-  protected:
-    static void SetUpTestSuite() {
-        UpcallTest::SetUpTestSuite();
-        alice_ = must(realm().ticket("alice"));
-        bob_ = must(realm().ticket("bob"));
-    }
-    void SetUp() override {
-        UpcallTest::SetUp();
-        use_options({"--test-type=cifs.spnego", fmt::format("--deadline={}", kDeadline.count())});
-    }
-
-    static std::uint32_t host_uid() { return unused_uid(10); }
-    static std::uint32_t uid() { return GetParam() ? 10 : unused_uid(10); }
-    /// Somebody else in the same container.
-    static std::uint32_t other_uid() { return GetParam() ? 11 : unused_uid(11); }
-
-    /// Without a ticket; `name` is its KRB5CCNAME.
-    static ContainerSpec spec_naming(const std::string& name) {
-        ContainerSpec spec;
-        spec.root = RootKind::scratch;
-        spec.pid_namespace = true;
-        spec.uid = spec.gid = uid();
-        if (GetParam()) spec.user = UserNamespaceSpec::same({{0, unused_uid(), 60}});
-        spec.files = {krb5_conf_file()};
-        spec.environment = {"KRB5CCNAME=" + name};
-        return spec;
-    }
-    static ContainerSpec spec_with_alice() {
-        auto spec = spec_naming("/tmp/cc");
-        spec.files.push_back(ccache_file(alice_, "/tmp/cc", uid()));
-        return spec;
-    }
-
-    /// Lays something out as the user, before the question is asked.
-    static void as_user(const Container& container, const std::function<int()>& body) {
-        ASSERT_EQ(0, must(container.run(body, uid(), uid())));
-    }
-
-    std::string ask_for(const Container& container) {
-        const auto answer = ask(fields_for(container.tid(), host_uid()));
-        EXPECT_LT(answer.elapsed, kLimit);
-        if (answer.error != 0) return refusal(answer);
-        const auto payload = must(parse_payload(answer.payload));
-        return must(accept_token(payload.blob, realm().service_keytab(), realm().krb5_conf_path())).client;
-    }
-    static std::string alice() { return realm().principal("alice"); }
-
-    inline static Ticket alice_, bob_;
-};
-
-TEST_P(Files, CcacheThatIsAFifo_IsEinval_AtOnce) {
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    as_user(container, [] { return ::mkfifo("/tmp/cc", 0600); });
-    // Without our look at it first, libkrb5 waits for a writer for ever.
-    constexpr int kHung = 42;
-    const auto alone = must(container.run(
-        [] {
-            (void)::signal(SIGALRM, [](int) { ::_exit(kHung); });
-            (void)::alarm(1);
-            krb5_context context = nullptr;
-            krb5_ccache ccache = nullptr;
-            krb5_principal principal = nullptr;
-            if (::krb5_init_secure_context(&context) != 0) return 1;
-            if (::krb5_cc_resolve(context, "FILE:/tmp/cc", &ccache) != 0) return 1;
-            (void)::krb5_cc_get_principal(context, ccache, &principal);
-            return 0;
-        },
-        uid(), uid()));
-    EXPECT_EQ(kHung, alone);
-    const auto answer = ask(fields_for(container.tid(), host_uid()));
-    EXPECT_EQ("EINVAL", refusal(answer));
-    EXPECT_LT(answer.elapsed, std::chrono::milliseconds(1000));
-}
-
-TEST_P(Files, CcacheThatIsASocket_IsEinval) {
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    as_user(container, [] {
-        const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const sockaddr_un address = {AF_UNIX, "/tmp/cc"};
-        return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    });
-    EXPECT_EQ("EINVAL", ask_for(container));
-}
-
-TEST_P(Files, CcacheThatIsADevice_IsEinval) {
-    auto spec = spec_naming("/dev/zero");
-    spec.root = RootKind::host_tree;
-    EXPECT_EQ("EINVAL", ask_for(must(Container::start(spec))));
-}
-
-TEST_P(Files, CcacheThatIsADirectory_IsEinval) {
-    EXPECT_EQ("EINVAL", ask_for(must(Container::start(spec_naming("FILE:/tmp")))));
-}
-
-TEST_P(Files, CcacheThatIsADanglingLink_IsEnokey) {
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    as_user(container, [] { return ::symlink("/tmp/nowhere", "/tmp/cc"); });
-    EXPECT_EQ("ENOKEY", ask_for(container));
-}
-
-TEST_P(Files, CcacheThatIsALinkToAnothersReadableFile_IsEacces) {
-    auto spec = spec_naming("/tmp/cc");
-    spec.files.push_back(ccache_file(bob_, "/tmp/of-another", other_uid()));
-    spec.files.back().mode = 0644;
-    const auto container = must(Container::start(spec));
-    as_user(container, [] { return ::symlink("/tmp/of-another", "/tmp/cc"); });
-    EXPECT_EQ("EACCES", ask_for(container));
-}
-
-TEST_P(Files, CcacheThatIsAHardLinkToAnothersFile_IsEacces) {
-    auto spec = spec_naming("/tmp/cc");
-    spec.files.push_back(ccache_file(bob_, "/tmp/of-another", other_uid()));
-    spec.files.back().mode = 0644;
-    const auto container = must(Container::start(spec));
-    ASSERT_EQ(0, must(container.run([] { return ::link("/tmp/of-another", "/tmp/cc"); }, other_uid(),
-                                    other_uid())));
-    EXPECT_EQ("EACCES", ask_for(container));
-}
-
-TEST_P(Files, CcacheOfOneTebibyte_IsEinval) {
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    as_user(container, [] {
-        const int fd = ::open("/tmp/cc", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        return ::ftruncate(fd, 1LL << 40);
-    });
-    EXPECT_EQ("EINVAL", ask_for(container));
-}
-
-TEST_P(Files, CcacheCutAnywhere_NeverCrashesTheWorker) {
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    for (std::size_t size = 1; size < alice_.ccache.size(); size += alice_.ccache.size() / 24 + 1) {
-        SCOPED_TRACE(size);
-        auto file = ccache_file(alice_, "/tmp/cc", uid());
-        file.content.resize(size);
-        must(container.add_file(file));
-        const auto answer = ask_for(container);
-        EXPECT_TRUE(answer == "EINVAL" || answer == "ENOKEY" || answer == "EKEYREJECTED") << answer;
-    }
-}
-
-TEST_P(Files, CcacheWithAbsurdLengths_IsRefused) {
-    // Version 4, a header of no fields; then counts and lengths of two gigabytes in every place.
-    const std::string head("\x05\x04\x00\x00", 4), huge("\x7f\xff\xff\xff", 4), one("\x00\x00\x00\x01", 4);
-    const std::string bodies[] = {
-        std::string("\x05\x04\xff\xff", 4) + huge, head + one + huge + huge + huge, head + one + one + huge,
-        head + one + one + std::string("\x00\x00\x00\x01R", 5) + huge,
-        alice_.ccache.substr(0, alice_.ccache.size() / 2) + std::string(64, '\x7f')};
-    const auto container = must(Container::start(spec_naming("/tmp/cc")));
-    for (const auto& body : bodies) {
-        must(container.add_file(
-            {.path = "/tmp/cc", .content = body, .mode = 0600, .uid = uid(), .gid = uid()}));
-        const auto answer = ask_for(container);
-        EXPECT_TRUE(answer == "EINVAL" || answer == "ENOKEY" || answer == "ENOMEM" ||
-                    answer == "EKEYREJECTED")
-            << answer;
-    }
-}
+#if defined(__aarch64__)
+constexpr const char* kLibraries = "/lib/aarch64-linux-gnu/";
+constexpr const char* kLoader = "/lib/ld-linux-aarch64.so.1";
+#else
+constexpr const char* kLibraries = "/lib/x86_64-linux-gnu/";
+constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
+#endif
 
 TEST_P(Files, Krb5ConfThatIncludesItself_IsAnsweredInTime) {
     auto spec = spec_with_alice();
@@ -210,6 +47,7 @@ TEST_P(Files, Krb5ConfThatIsAFifo_IsEtimedout) {
     ASSERT_EQ(
         0, must(container.run(
                [] { return ::unlink("/etc/krb5.conf") == 0 ? ::mkfifo("/etc/krb5.conf", 0644) : 1; }, 0, 0)));
+    EXPECT_EQ(Fate::hung, read_unprotected(container, uid(), "FILE:/tmp/cc", alice()));
     EXPECT_EQ("ETIMEDOUT", ask_for(container));
 }
 
@@ -243,7 +81,15 @@ TEST_P(Files, NamesThatLeadOutOfTheContainer_LeadNowhere) {
         auto spec = spec_naming("FILE:" + way + outside.string());
         spec.root = RootKind::host_tree;
         spec.pid_namespace = false;
-        const auto answer = ask_for(must(Container::start(spec)));
+        const auto container = must(Container::start(spec));
+        // A helper that reads as root is led out by way of another process. (Of process 1 not even root may
+        // know everywhere.)
+        const bool through_another = way.starts_with(fmt::format("/proc/{}/", ::getpid()));
+        if (through_another && !GetParam()) {
+            EXPECT_EQ(0, must(container.run([&] { return ::access((way + outside.string()).c_str(), R_OK); },
+                                            0, 0)));
+        }
+        const auto answer = ask_for(container);
         EXPECT_TRUE(answer == "EACCES" || answer == "ENOKEY") << answer;
     }
 }
@@ -296,6 +142,31 @@ TEST_P(Files, EnvironmentOfTheRequester_ChangesNothingButTheCcache) {
                          return ::access("/tmp/trace", F_OK) == 0 ? 0 : 1;
                      },
                      uid(), uid())));
+}
+
+TEST_P(Files, LoadersFilesOfTheContainer_AreNotTheHelpers) {
+    // A program with its loader and its library, as an image has them, and the intruder to be loaded with
+    // all.
+    auto spec = spec_with_alice();
+    const auto copy = [&](const std::string& from) {
+        spec.files.push_back({.path = from, .content = must(read_file(from)), .mode = 0755});
+    };
+    copy("/bin/true");
+    copy(kLoader);
+    copy(std::string(kLibraries) + "libc.so.6");
+    spec.files.push_back(
+        {.path = "/tmp/intruder.so", .content = must(read_file(INTRUDER_PATH)), .mode = 0755});
+    spec.files.push_back({.path = "/etc/ld.so.preload", .content = "/tmp/intruder.so\n"});
+    const auto container = must(Container::start(spec));
+    constexpr const char* kMark = "/tmp/intruder-was-here";
+    const auto marked = [&] {
+        return must(container.run([] { return ::access(kMark, F_OK) == 0 ? 1 : 0; }, 0, 0)) == 1;
+    };
+    (void)must(container.run([] { return ::execl("/bin/true", "true", nullptr); }, uid(), uid()));
+    ASSERT_TRUE(marked()) << "the plant is no good: nothing loads it";
+    ASSERT_EQ(0, must(container.run([] { return ::unlink(kMark); }, uid(), uid())));
+    EXPECT_EQ(alice(), ask_for(container));
+    EXPECT_FALSE(marked());
 }
 
 TEST_P(Files, RequesterThatIsStopped_GetsItsToken) {

@@ -63,6 +63,30 @@ std::string conf_with_plugin(const std::string& interface) {
         kdc.port(), interface, interface == "tls" ? "k5tls" : "intruder");  // that one is asked for by name
 }
 
+/// An ld.so.cache that names one library.
+/// @source  glibc sysdeps/generic/dl-cache.h: struct cache_file_new
+std::string loader_cache(const std::string& name, const std::string& path) {
+    std::string cache = "glibc-ld.so.cache1.1";
+    const auto put = [&](std::uint64_t number, std::size_t size) {
+        for (std::size_t byte = 0; byte < size; ++byte) cache += static_cast<char>(number >> (8 * byte));
+    };
+    constexpr std::size_t kHeader = 48, kEntry = 24, kWord = 4, kUnused = 12;
+    put(1, kWord);                              // libraries
+    put(name.size() + path.size() + 2, kWord);  // bytes of names
+    put(2, kWord);                              // little endian
+    put(0, kWord);                              // no extensions
+    put(0, kUnused);
+#if defined(__aarch64__)
+    put(0x0a03, kWord);
+#else
+    put(0x0303, kWord);
+#endif
+    put(kHeader + kEntry, kWord);
+    put(kHeader + kEntry + name.size() + 1, kWord);
+    put(0, kWord + 8);  // any kernel, any processor
+    return cache + name + '\0' + path + '\0';
+}
+
 Plant nss(const std::string& database, void (*use)()) {
     return {"Nss_" + database,
             {std::string(kLibraries) + "libnss_intruder.so.2"},
@@ -164,6 +188,10 @@ std::vector<Plant> all_plants() {
          {{.path = std::string(kLibraries) + "gconv/gconv-modules",
            .content = "module INTRUDER// INTERNAL INTRUDER 1\nmodule INTERNAL INTRUDER// INTRUDER 1\n"}},
          [] { (void)::iconv_open("INTRUDER", "UTF-8"); }},
+        {"LoaderCache",
+         {"/opt/libintruder.so.1"},
+         {{.path = "/etc/ld.so.cache", .content = loader_cache("libintruder.so.1", "/opt/libintruder.so.1")}},
+         [] { (void)::dlopen("libintruder.so.1", RTLD_NOW); }},
         {"Dlopen_ByPath", {"/tmp/intruder.so"}, {}, [] { (void)::dlopen("/tmp/intruder.so", RTLD_NOW); }},
         {"Dlopen_ByName",
          {std::string(kLibraries) + "libgcc_s.so.9"},

@@ -117,8 +117,12 @@ TEST_F(Requesters, HoppingBetweenMountNamespaces_GetATokenOfEither) {
     EXPECT_EQ(0, ::kill(hopper.pid(), 0)) << "it ended early";
 }
 
-TEST_F(Requesters, ExecutingOneProgramAfterTheOther_GetTheirOwnTokenOrNone) {
-    auto spec = spec_with_ticket(must(realm().ticket("alice")), uid());
+class ExecutingRequesters : public Requesters, public testing::WithParamInterface<bool> {};
+
+TEST_P(ExecutingRequesters, GetTheirOwnTokenOrNone) {
+    const uid_t inside = GetParam() ? 20 : uid();
+    auto spec = spec_with_ticket(must(realm().ticket("alice")), inside);
+    if (GetParam()) spec.user = UserNamespaceSpec::same({{0, unused_uid(), 60}});
     spec.pid_namespace = false;
     const auto container = must(Container::start(spec));
     const Child shell([&] {
@@ -129,7 +133,7 @@ TEST_F(Requesters, ExecutingOneProgramAfterTheOther_GetTheirOwnTokenOrNone) {
                 ::execl("/bin/sh", "sh", "-c", script, script, static_cast<char*>(nullptr));
                 return 1;
             },
-            uid(), uid()));
+            inside, inside));
     });
     // The program runs in a child of the child that entered the container.
     pid_t pid = 0;
@@ -145,6 +149,10 @@ TEST_F(Requesters, ExecutingOneProgramAfterTheOther_GetTheirOwnTokenOrNone) {
     EXPECT_TRUE(answers.contains(realm().principal("alice")));
     EXPECT_EQ(0, ::kill(pid, SIGKILL)) << "it ended early";
 }
+
+INSTANTIATE_TEST_SUITE_P(Hostile, ExecutingRequesters, testing::Bool(), [](const auto& user_namespace) {
+    return user_namespace.param ? "InAUserNamespace" : "InMountsOfItsOwn";
+});
 
 TEST_F(Requesters, WhoseIdMapComesMeanwhile_AreUnmappedOrServed) {
     must(write_file(decoy(), must(realm().ticket("alice")).ccache, 0600, uid(), uid()));

@@ -14,6 +14,7 @@
 
 #include <cstring>
 
+#include "hostile/unprotected.hpp"
 #include "support/janitor.hpp"
 #include "support/leftovers.hpp"
 #include "support/upcall_test.hpp"
@@ -216,6 +217,7 @@ TEST_P(Scarcity, OfAnswersFromAFileSystem_IsEtimedout) {
         {
             const SilentFuse fuse(container, silence);
             ASSERT_TRUE(fuse.mounted());
+            EXPECT_EQ(Fate::hung, read_unprotected(container, uid(), "FILE:/tmp/fuse/cc", alice()));
             const auto answer = ask(fields_for(container.tid(), host_uid()));
             EXPECT_EQ("ETIMEDOUT", refusal(answer));
             EXPECT_LT(answer.elapsed, kLimit);

@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
+#include "helpers/call.hpp"
 #include "jobs/job_test.hpp"
+#include "support/masked_secret.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -202,6 +206,36 @@ TEST_F(Logon, Record_NamesUserAndFileButNeverThePassword) {
             EXPECT_NE(std::string::npos, record.find("alice")) << record;
             EXPECT_NE(std::string::npos, record.find("/tmp/credentials")) << record;
         }
+}
+
+TEST_F(Logon, Password_IsGoneFromTheHelpersMemory_OnceTheKeyHasIt) {
+    const auto container = must(Container::start(container_with("")));
+    ASSERT_EQ(0, must(container.run(
+                     [] {
+                         std::ofstream file("/tmp/credentials");
+                         file << "username=alice\npassword=";
+                         MaskedSecret::write_to(file);
+                         file << "\n";
+                         return file ? 0 : 1;
+                     },
+                     1000, 1000)));
+    // The helper's own way from the request to the key's content, in this process.
+    LogonOptions options;
+    options.enabled = true;
+    options.files = {"/tmp/credentials"};
+    options.config = "/nonexistent/nsupcall.conf";
+    const Asker asker = {
+        .tid = container.tid(), .host_uid = unused_uid(1), .made_by_kernel = true, .proven = true};
+    {
+        const auto result = call_logon("cifs:a:10.0.0.1", options, asker, 600,
+                                       nsutil::Deadline::after(std::chrono::seconds(15)));
+        ASSERT_EQ(0, result.code) << result.message;
+        EXPECT_EQ(6 + MaskedSecret::kMasked.size(), result.payload.size());
+        EXPECT_TRUE(result.words.empty());
+        // The one that is handed to the kernel, and no other: not in buffers, not in what is logged.
+        EXPECT_EQ(1U, MaskedSecret::count_in_memory());
+    }
+    EXPECT_EQ(0U, MaskedSecret::count_in_memory());
 }
 
 }  // namespace

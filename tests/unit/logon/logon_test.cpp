@@ -3,15 +3,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 
 #include "logon/credential_file.hpp"
 #include "logon/logon_request.hpp"
 #include "support/forked_test.hpp"
+#include "support/masked_secret.hpp"
 
 namespace nsupcall {
 namespace {
+
+using test::MaskedSecret;
 
 TEST(LogonRequest, AddressAndDomain) {
     EXPECT_EQ("10.0.0.1", LogonRequest::parse("cifs:a:10.0.0.1")->address);
@@ -47,39 +49,6 @@ TEST(CredentialFile, Malformed_IsEinvalAndQuotesNothing) {
 
 #ifndef NSUPCALL_SANITIZE  // whose allocator keeps what was freed, and whose shadow is too large to read
 
-// The password as it must never stand in memory when all is done, and so not in this program's text either.
-constexpr unsigned char kMask = 0x5a;
-constexpr std::array<unsigned char, 16> kMasked = {
-    'q' ^ kMask, '7' ^ kMask, 'W' ^ kMask, 'z' ^ kMask, 'K' ^ kMask, '2' ^ kMask, 'x' ^ kMask, 'P' ^ kMask,
-    'd' ^ kMask, '9' ^ kMask, 'R' ^ kMask, 'm' ^ kMask, 'T' ^ kMask, '4' ^ kMask, 'v' ^ kMask, 'L' ^ kMask};
-
-/// How often the password stands in the writable memory of this process.
-std::size_t count_in_memory() {
-    struct Range {
-        unsigned long first, last;
-    };
-    std::vector<Range> ranges;
-    {
-        std::ifstream maps("/proc/self/maps");
-        for (std::string line; std::getline(maps, line);) {
-            Range range{};
-            char access[5] = {};
-            if (std::sscanf(line.c_str(), "%lx-%lx %4s", &range.first, &range.last, access) == 3 &&
-                access[0] == 'r' && access[1] == 'w')
-                ranges.push_back(range);
-        }
-    }
-    std::size_t count = 0;
-    for (const auto& [first, last] : ranges)
-        for (auto at = first; at + kMasked.size() <= last; ++at) {
-            const auto* bytes = reinterpret_cast<const volatile unsigned char*>(at);
-            std::size_t same = 0;
-            while (same < kMasked.size() && (bytes[same] ^ kMask) == kMasked[same]) ++same;
-            count += same == kMasked.size() ? 1 : 0;
-        }
-    return count;
-}
-
 /// Written by a child, so that nothing of it is in this process's memory.
 std::string write_by_child() {
     const std::string path = "/tmp/nsupcall-unit-" + std::to_string(::getpid());
@@ -88,7 +57,7 @@ std::string write_by_child() {
         (void)::umask(0077);
         std::ofstream file(path);
         file << "username=alice\npassword=";
-        for (const auto byte : kMasked) file << static_cast<char>(byte ^ kMask);
+        MaskedSecret::write_to(file);
         file << "\n";
         file.close();
         ::_exit(0);
@@ -103,11 +72,11 @@ FORKED_TEST(CredentialFile, Password_IsGoneFromMemoryAfterUse) {
         const auto credential = LogonCredential::read(path, ::getuid());
         ASSERT_TRUE(credential) << credential.error().text();
         const auto payload = credential->payload();
-        EXPECT_EQ(6 + kMasked.size(), payload.size());
+        EXPECT_EQ(6 + MaskedSecret::kMasked.size(), payload.size());
         // The scan finds what is there: the credential's copy and the payload's.
-        EXPECT_EQ(2U, count_in_memory());
+        EXPECT_EQ(2U, MaskedSecret::count_in_memory());
     }
-    EXPECT_EQ(0U, count_in_memory());
+    EXPECT_EQ(0U, MaskedSecret::count_in_memory());
     (void)::unlink(path.c_str());
 }
 #endif
