@@ -34,7 +34,8 @@ struct MapView {
 /// What a page says around the picture.
 struct PageOptions {
     std::string title = "nsupcall map";
-    std::string head{};  ///< markup for the head; trusted
+    std::string head{};                ///< markup for the head; trusted
+    std::vector<std::string> notes{};  ///< lines above the picture; text
 };
 
 /// One self-contained page: no script, nothing loaded from anywhere.

@@ -79,6 +79,7 @@ std::string map_page(const NodeMap& map, const MapView& view, const PageOptions&
         "<body>\n<h1>{}</h1>\n<p>{}</p>\n",
         options.head, html_text(options.title), kStyle, html_text(options.title),
         html_escaped(clock_time(map.taken_at) + ": " + summary_words(map)));
+    for (const auto& line : options.notes) out += "<p>" + html_text(line) + "</p>\n";
     for (const auto& line : unseen_words(map)) out += "<p>" + html_escaped(line) + "</p>\n";
     out += "<div class=\"counts\">" +
            count("good", map.mounts_in(CredentialState::valid), "mounts with a valid ticket") +

@@ -13,6 +13,7 @@ void add_config(CLI::App& app, int& status);
 void add_node(CLI::App& app, int& status);
 void add_history(CLI::App& app, int& status);
 void add_map(CLI::App& app, int& status);
+void add_agent(CLI::App& app, int& status);
 
 inline constexpr AddSubcommand kSubcommands[] = {
     add_explain, add_inspect, add_install, add_config, add_node, add_history,
@@ -21,6 +22,7 @@ inline constexpr AddSubcommand kSubcommands[] = {
     add_node,
     add_history,
     add_map,
+    add_agent,
 };
 
 }  // namespace nsupcall::admin

@@ -1,0 +1,309 @@
+#include "admin/agent_server.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <map>
+
+#include "admin/agent_snapshot.hpp"
+#include "admin/http_library.hpp"
+#include "nsutil/proc_text.hpp"
+#include "privsep/server_seal.hpp"
+
+namespace nsupcall::admin {
+namespace {
+
+std::int64_t seconds_now() {
+    timespec now = {};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+
+/// One open connection.
+struct Peer {
+    int fd;
+    std::int64_t since;
+    bool asked = false;     ///< a whole request came
+    bool told_off = false;  ///< it was shut down by us, and counted
+};
+
+/// Serves the last snapshot on all sockets, in one thread.
+class Server {
+  public:
+    Server(const HttpLibrary& http, unsigned interval_s) : http_(http), interval_s_(interval_s) {}
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    bool add(nsutil::UniqueFd socket) {
+        auto* daemon = http_.start_daemon(
+            MHD_USE_EPOLL, 0, nullptr, nullptr, &answer_request, this, MHD_OPTION_LISTEN_SOCKET, socket.get(),
+            MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            kRequestMost, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_NOTIFY_CONNECTION,
+            &note_connection, this, MHD_OPTION_END);
+        if (daemon == nullptr) return false;
+        (void)socket.release();  // the daemon's
+        const auto* info = http_.get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        if (info == nullptr) return false;
+        daemons_.push_back({daemon, info->epoll_fd});
+        listening_.push_back(http_.get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd);
+        return true;
+    }
+
+    [[nodiscard]] std::vector<int> descriptors() const {
+        auto all = listening_;
+        for (const auto& [daemon, epoll_fd] : daemons_) all.push_back(epoll_fd);
+        return all;
+    }
+
+    /// Until the pipe ends; then what is being answered is finished.
+    void run(int snapshots) {
+        SnapshotReader reader;
+        while (turn(snapshots, true)) {
+            if (!reader.read(snapshots)) break;
+            if (auto snapshot = reader.take()) {
+                last_ = std::move(*snapshot);
+                arrived_ = seconds_now();
+            }
+        }
+        for (const auto& [daemon, epoll_fd] : daemons_) {
+            const int socket = http_.quiesce_daemon(daemon);
+            if (socket >= 0) (void)::close(socket);
+        }
+        constexpr std::int64_t kGrace = 2;
+        const auto end = seconds_now() + kGrace;
+        while (std::ranges::any_of(peers_, [](const auto& one) { return one.second.asked; }) &&
+               seconds_now() < end)
+            (void)turn(-1, false);
+    }
+
+  private:
+    struct Daemon {
+        MHD_Daemon* daemon;
+        int epoll_fd;
+    };
+
+    /// One round of the loop.
+    bool turn(int snapshots, bool with_pipe) {
+        std::vector<pollfd> waiting;
+        if (with_pipe) waiting.push_back({snapshots, POLLIN, 0});
+        int wait_ms = 1000;
+        for (const auto& [daemon, epoll_fd] : daemons_) {
+            waiting.push_back({epoll_fd, POLLIN, 0});
+            MHD_UNSIGNED_LONG_LONG timeout = 0;
+            if (http_.get_timeout(daemon, &timeout) == MHD_YES)
+                wait_ms =
+                    std::min(wait_ms, static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(timeout, 1000)));
+        }
+        if (::poll(waiting.data(), waiting.size(), with_pipe ? wait_ms : std::min(wait_ms, 100)) < 0 &&
+            errno != EINTR)
+            return false;
+        for (const auto& [daemon, epoll_fd] : daemons_) (void)http_.run(daemon);
+        const auto now = seconds_now();
+        for (auto& [connection, peer] : peers_)
+            if (now - peer.since > kConnectionSeconds) tell_off(peer, timeouts_);
+        return true;
+    }
+
+    static void tell_off(Peer& peer, std::uint64_t& counter) {
+        if (std::exchange(peer.told_off, true)) return;
+        ++counter;
+        (void)::shutdown(peer.fd, SHUT_RDWR);
+    }
+
+    static void note_connection(void* self, MHD_Connection* connection, void** /*context*/,
+                                MHD_ConnectionNotificationCode code) {
+        auto& server = *static_cast<Server*>(self);
+        if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+            const auto* info =
+                server.http_.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+            if (info == nullptr) return;
+            auto& peer = server.peers_[connection] = {info->connect_fd, seconds_now()};
+            if (server.peers_.size() > kConnectionsMost * server.daemons_.size())
+                tell_off(peer, server.refused_);
+            return;
+        }
+        const auto found = server.peers_.find(connection);
+        if (found == server.peers_.end()) return;
+        const auto& peer = found->second;
+        if (!peer.told_off && !peer.asked)
+            ++(seconds_now() - peer.since >= kIdleSeconds ? server.timeouts_ : server.malformed_);
+        server.peers_.erase(found);
+    }
+
+    static MHD_Result answer_request(void* self, MHD_Connection* connection, const char* url,
+                                     const char* method, const char* /*version*/, const char* /*upload*/,
+                                     std::size_t* upload_size, void** context) {
+        auto& server = *static_cast<Server*>(self);
+        static char seen;
+        if (*context == nullptr) {
+            *context = &seen;
+            if (const auto found = server.peers_.find(connection); found != server.peers_.end())
+                found->second.asked = true;
+            const std::string_view verb(method);
+            if (verb != "GET" && verb != "HEAD")
+                return server.answer(connection, 405, kText, "GET and HEAD only\n");
+            return MHD_YES;
+        }
+        if (*upload_size != 0) {
+            *upload_size = 0;  // nothing is done with it
+            return MHD_YES;
+        }
+        return server.serve(connection, url);
+    }
+
+    [[nodiscard]] bool fresh() const {
+        constexpr std::int64_t kSlack = 5;
+        return arrived_ != 0 && seconds_now() - arrived_ <= 3 * std::int64_t{interval_s_} + kSlack;
+    }
+
+    MHD_Result serve(MHD_Connection* connection, std::string_view path) {
+        const unsigned bad = 503, good = 200;
+        if (path == "/healthz")
+            return answer(connection, fresh() ? good : bad, kText,
+                          fresh() ? "ok\n" : "no fresh collection\n");
+        if (path == "/readyz") {
+            auto lines = last_.objections;
+            if (!fresh()) lines += "no fresh collection\n";
+            return answer(connection, lines.empty() ? good : bad, kText, lines.empty() ? "ok\n" : lines);
+        }
+        const bool known = path == "/metrics" || path == "/" || path == "/status.json";
+        if (!known) return answer(connection, 404, kText, "not found\n");
+        if (arrived_ == 0) return answer(connection, bad, kText, "no collection yet\n");
+        if (path == "/metrics")
+            return answer(connection, good, "text/plain; version=0.0.4; charset=utf-8",
+                          last_.metrics + own_metrics());
+        if (path == "/") return answer(connection, good, "text/html; charset=utf-8", last_.page);
+        return answer(connection, good, "application/json", last_.status);
+    }
+
+    MHD_Result answer(MHD_Connection* connection, unsigned code, const char* type, const std::string& body) {
+        auto* response =
+            http_.create_response(body.size(), const_cast<char*>(body.data()), MHD_RESPMEM_MUST_COPY);
+        if (response == nullptr) return MHD_NO;
+        for (const auto& [name, value] :
+             {std::pair{"Content-Type", type},
+              {"Cache-Control", "no-store"},
+              {"X-Content-Type-Options", "nosniff"},
+              {"Content-Security-Policy",
+               "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+              {"Referrer-Policy", "no-referrer"}})
+            (void)http_.add_header(response, name, value);
+        if (code == 405) (void)http_.add_header(response, "Allow", "GET, HEAD");
+        ++responses_[code];
+        const auto queued = http_.queue_response(connection, code, response);
+        http_.destroy_response(response);
+        return queued;
+    }
+
+    [[nodiscard]] std::string own_metrics() const {
+        std::string out =
+            "# HELP nsupcall_agent_http_responses_total By the server.\n"
+            "# TYPE nsupcall_agent_http_responses_total counter\n";
+        for (const auto& [code, count] : responses_)
+            out += fmt::format("nsupcall_agent_http_responses_total{{code=\"{}\"}} {}\n", code, count);
+        out += fmt::format(
+            "# HELP nsupcall_agent_http_connections Open now.\n"
+            "# TYPE nsupcall_agent_http_connections gauge\nnsupcall_agent_http_connections {}\n",
+            peers_.size());
+        out +=
+            "# HELP nsupcall_agent_http_connections_closed_total Closed without an answer.\n"
+            "# TYPE nsupcall_agent_http_connections_closed_total counter\n";
+        for (const auto& [reason, count] :
+             {std::pair{"limit", refused_}, {"timeout", timeouts_}, {"malformed", malformed_}})
+            out += fmt::format("nsupcall_agent_http_connections_closed_total{{reason=\"{}\"}} {}\n", reason,
+                               count);
+        return out;
+    }
+
+    const HttpLibrary& http_;
+    unsigned interval_s_;
+    std::vector<Daemon> daemons_;
+    std::vector<int> listening_;
+    std::map<MHD_Connection*, Peer> peers_;
+    std::map<unsigned, std::uint64_t> responses_ = {{200, 0}};
+    std::uint64_t refused_ = 0, timeouts_ = 0, malformed_ = 0;
+    Snapshot last_;
+    std::int64_t arrived_ = 0;  ///< 0: none has come
+};
+
+int complain(const std::string& text) {
+    (void)std::fprintf(stderr, "nsupcall agent: %s\n", text.c_str());
+    constexpr int kFailed = 2;
+    return kFailed;
+}
+
+}  // namespace
+
+nsutil::Result<ListenAddress> ListenAddress::parse(const std::string& text) {
+    const auto wrong = [&] { return nsutil::fail(EINVAL, "no numeric ADDRESS:PORT: " + text); };
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos) return wrong();
+    const auto port = nsutil::parse_number<std::uint32_t>(std::string_view(text).substr(colon + 1));
+    auto host = text.substr(0, colon);
+    constexpr std::uint32_t kPortMost = 65535;
+    if (!port || *port > kPortMost) return wrong();
+    ListenAddress address{text, {}};
+    const auto take = [&](const auto& sockaddr) {
+        const auto bytes = std::as_bytes(std::span(&sockaddr, 1));
+        address.bytes.assign(bytes.begin(), bytes.end());
+        return address;
+    };
+    if (host.starts_with('[') && host.ends_with(']')) {
+        sockaddr_in6 six = {};
+        six.sin6_family = AF_INET6;
+        six.sin6_port = htons(static_cast<std::uint16_t>(*port));
+        host = host.substr(1, host.size() - 2);
+        if (::inet_pton(AF_INET6, host.c_str(), &six.sin6_addr) != 1) return wrong();
+        return take(six);
+    }
+    sockaddr_in four = {};
+    four.sin_family = AF_INET;
+    four.sin_port = htons(static_cast<std::uint16_t>(*port));
+    if (::inet_pton(AF_INET, host.c_str(), &four.sin_addr) != 1) return wrong();
+    return take(four);
+}
+
+nsutil::Result<nsutil::UniqueFd> ListenAddress::listen() const {
+    const auto* address = reinterpret_cast<const sockaddr*>(bytes.data());
+    nsutil::UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return nsutil::fail_errno("socket for " + text);
+    const int on = 1;
+    (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->sa_family == AF_INET6)
+        (void)::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(fd.get(), address, static_cast<socklen_t>(bytes.size())) != 0 ||
+        ::listen(fd.get(), static_cast<int>(kConnectionsMost)) != 0)
+        return nsutil::fail_errno("listen on " + text);
+    return fd;
+}
+
+int run_server(const ServerOptions& options, int snapshots, pid_t collector) {
+    const auto* http = HttpLibrary::load();
+    if (http == nullptr) return complain("libmicrohttpd.so.12 cannot be loaded");
+    Server server(*http, options.interval_s);
+    for (const auto& address : options.addresses) {
+        auto socket = address.listen();
+        if (!socket) return complain(socket.error().text());
+        if (!server.add(std::move(*socket))) return complain("libmicrohttpd cannot serve " + address.text);
+    }
+    auto keep = server.descriptors();
+    keep.push_back(snapshots);
+    std::ranges::sort(keep);
+    if (const auto failure =
+            seal_server({.uid = options.uid, .gid = options.gid, .keep = keep, .parent = collector}))
+        return complain(std::string(failure->step) + ": " + ::strerror(failure->error));
+    server.run(snapshots);
+    return 0;
+}
+
+}  // namespace nsupcall::admin
