@@ -32,7 +32,7 @@ void take_rule(ExplainReport& report, const std::string& name) {
 /// Mount tables are read when they are asked for, each once.
 class Tables {
   public:
-    Tables(const SpnegoOutcome& outcome) : outcome_(outcome) {}
+    explicit Tables(const SpnegoOutcome& outcome) : outcome_(outcome) {}
 
     const MountTable* host() {
         if (!host_) host_ = of(::getpid());
