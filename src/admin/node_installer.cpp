@@ -8,10 +8,12 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "admin/doctor.hpp"
 #include "admin/node_config.hpp"
 #include "admin/node_keytabs.hpp"
 #include "admin/node_probe.hpp"
 #include "admin/node_store.hpp"
+#include "admin/rule_check.hpp"
 #include "admin/rule_file.hpp"
 
 namespace nsupcall::admin {
@@ -19,7 +21,14 @@ namespace {
 
 using nsutil::Result;
 
-constexpr std::array kRequestKey = {"/sbin/request-key", "/usr/sbin/request-key"};
+/// Why upcalls would not come to us, by request-key's own way of looking; empty where they do.
+std::string rules_that_win(const NodeRoot& node) {
+    const auto findings = check_rules_win(node);
+    if (!findings) return findings.error().text();
+    for (const auto& finding : *findings)
+        if (finding.fatal) return finding.text;
+    return "";
+}
 
 /// Undoes the steps that were made, the last first, unless told that all went well.
 class Undo {
@@ -79,14 +88,8 @@ std::vector<std::string> NodeInstaller::obstacles() const {
     std::vector<std::string> found;
     if (!RuleFile::is_plain_path(prefix_))
         found.push_back("the prefix " + prefix_ + " is no absolute path of plain characters, 100 at most");
-    if (std::ranges::none_of(kRequestKey, [&](const char* path) { return node_.has_program(path); }))
-        found.emplace_back(
-            "the node has no /sbin/request-key, which the kernel runs for every upcall: install the package "
-            "keyutils "
-            "(or an image of the operating system that has it)");
-    else if (!node_.has_program(kRequestKey[0]))
-        found.emplace_back(
-            "request-key is in /usr/sbin, and the kernel runs /sbin/request-key: link the one to the other");
+    for (const auto& check : examine_request_key({node_, false}))
+        if (check.status == CheckStatus::failure) found.push_back(check.text + ": " + check.fix);
     for (const std::string& path : {std::string(RuleFile::kFolder), prefix_})
         if (const auto writable = node_.check_writable(path); !writable)
             found.push_back(
@@ -122,6 +125,7 @@ Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder,
     // 7. The whole, as request-key will come to it.
     if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
         return nsutil::propagate(good);
+    if (const auto wrong = rules_that_win(node_); !wrong.empty()) return nsutil::fail(EEXIST, wrong);
     undo.keep();
     store.prune();
     return version;
@@ -185,8 +189,8 @@ NodeReport NodeInstaller::status() const {
         return report;
     }
     report.messages = obstacles();
-    if (rules.find(' ' + store.current("sbin/cifs.upcall") + ' ') == std::string::npos)
-        report.messages.emplace_back("request-key's rules are not in place");
+    if (const auto wrong = rules_that_win(node_); !wrong.empty())
+        report.messages.push_back("request-key's rules: " + wrong);
     if (auto good = probe_program(node_, store.current("sbin/cifs.upcall")); !good)
         report.messages.push_back(good.error().what);
     report.state = report.messages.empty() ? NodeState::installed : NodeState::failed;

@@ -3,7 +3,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <memory>
 
+#include "admin/help_format.hpp"
 #include "admin/subcommands.hpp"
 
 int main(int argc, char** argv) {
@@ -11,6 +13,7 @@ int main(int argc, char** argv) {
     try {
         CLI::App app{"Explains, shows and checks the Kerberos upcalls of CIFS mounts, containers included.",
                      "nsupcall"};
+        app.formatter(std::make_shared<nsupcall::admin::ScreenFormatter>());
         app.set_version_flag("-V,--version", "nsupcall " NSUPCALL_VERSION);
         app.require_subcommand(1);
         app.footer("Manual: nsupcall(8), and nsupcall-SUBCOMMAND(8) for each.");

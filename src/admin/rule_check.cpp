@@ -25,7 +25,7 @@ std::string what_is_wrong(const NodeRoot& root, const UpcallKind& kind, const Re
                            answer.stopped_at->place(),
                            answer.stopped_at->too_long ? "the line is too long" : "it has too few words");
     if (answer.chosen == nullptr)
-        return fmt::format("no rule for {} ({}): run nsupcall install", kind.name, kind.example.description);
+        return fmt::format("no rule for {} ({})", kind.name, kind.example.description);
     const auto program = answer.chosen->program();
     const auto name = program.substr(program.rfind('/') + 1);
     if (name == kind.helper && is_our_helper(root, program)) return "";
