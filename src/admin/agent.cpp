@@ -194,7 +194,7 @@ int run(const Options& options) {
 
 void add_agent(CLI::App& app, int& status) {
     auto* agent =
-        app.add_subcommand("agent", "Serve metrics, health and a status page of this node over HTTP");
+        app.add_subcommand("agent", "Serve metrics, health and a status page, by HTTP");
     auto options = std::make_shared<Options>();
     agent->add_option("--listen", options->listen, "Numeric ADDRESS:PORT, up to 8 times")
         ->capture_default_str()

@@ -107,7 +107,7 @@ const char* check_status_name(CheckStatus status) {
 }
 
 void add_doctor(CLI::App& app, int& status) {
-    auto* doctor = app.add_subcommand("doctor", "Is this host ready? 0 it is, 1 with warnings, 2 it is not");
+    auto* doctor = app.add_subcommand("doctor", "Is this host ready? 0 yes, 1 with warnings, 2 no");
     auto options = std::make_shared<Options>();
     doctor->add_option("--root", options->root, "The folder that is the machine's /")->capture_default_str();
     doctor->add_flag("--json", options->json, "JSON (doctor.schema.json)");

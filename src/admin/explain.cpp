@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -66,33 +68,35 @@ void add_explain(CLI::App& app, int& status) {
     auto* explain = app.add_subcommand("explain", "Walk through one upcall, and say what would come of it");
     auto options = std::make_shared<Options>();
     auto& target = options->target;
-    auto* whom = explain->add_option_group("requester", "Who would ask");
-    whom->add_option("--pid", target.tid, "A process or thread, as this host numbers them")
-        ->check(CLI::Range(1, 0x7fffffff));
-    whom->add_option("--container", target.container,
-                     "A container, by name or by the first digits of its id");
-    whom->add_option("--pod", target.pod, "A pod, as NAMESPACE/NAME or by its uid");
-    whom->add_option("--mount", target.mount, "A path on an SMB mount; what the mount says is taken from it");
-    whom->add_option("--key", target.key, "A cifs.spnego key, by its serial number")
-        ->check(CLI::Range(1, 0x7fffffff));
-    whom->require_option(1);
-    explain->add_option("--host", target.host,
-                        "The server; else that of the requester's SMB mount or last upcall");
+    const std::array whom = {
+        explain->add_option("--pid", target.tid, "A process or thread, as this host numbers them")
+            ->check(CLI::Range(1, 0x7fffffff)),
+        explain->add_option("--container", target.container,
+                            "A container, by name or first digits of its id"),
+        explain->add_option("--pod", target.pod, "A pod, as NAMESPACE/NAME or by its uid"),
+        explain->add_option("--mount", target.mount, "A path on an SMB mount, which says the rest"),
+        explain->add_option("--key", target.key, "A cifs.spnego key, by its serial number")
+            ->check(CLI::Range(1, 0x7fffffff))};
+    explain->add_option("--host", target.host, "The server; else that of a mount or the last upcall");
     explain->add_option("--address", target.address, "Its address, for rules and -t");
     explain->add_option("--user", target.user, "username= of the mount");
     explain->add_option("--uid", target.host_uid, "Whose credentials: the uid on this host");
     explain->add_flag("--ticket", options->ticket, "Also ask the KDC for the ticket, as an upcall would");
     explain->add_flag("--json", options->json, "JSON (explain.schema.json)");
-    explain->add_flag("-t,--trust-dns", options->engine.trust_dns,
-                      "As cifs.upcall(8) has it; and the next six");
-    explain->add_flag("-l,--legacy-uid", options->engine.legacy_uid);
-    explain->add_flag("-E,--no-env-probe", options->no_environment);
-    explain->add_option("-k,--krb5conf", options->engine.krb5_conf);
-    explain->add_option("-K,--keytab", options->engine.keytab);
-    explain->add_option("--config", options->engine.config)->capture_default_str();
-    explain->add_option("--session-dir", options->session_folder)->capture_default_str();
-    explain->add_option("--history-dir", target.history_folder)->capture_default_str();
-    explain->callback([options, &status] { status = run(*options); });
+    // As cifs.upcall has them.
+    explain->add_flag("-t,--trust-dns", options->engine.trust_dns, "Take the address's name for the server's");
+    explain->add_flag("-l,--legacy-uid", options->engine.legacy_uid, "Of two uids take the mount's");
+    explain->add_flag("-E,--no-env-probe", options->no_environment, "Do not look at KRB5CCNAME");
+    explain->add_option("-k,--krb5conf", options->engine.krb5_conf, "The host's file instead");
+    explain->add_option("-K,--keytab", options->engine.keytab, "The host's file instead");
+    explain->add_option("--config", options->engine.config, "Rules")->capture_default_str();
+    explain->add_option("--session-dir", options->session_folder, "Records")->capture_default_str();
+    explain->add_option("--history-dir", target.history_folder, "Upcalls")->capture_default_str();
+    explain->callback([options, &status, whom] {
+        if (std::ranges::count_if(whom, [](const auto* option) { return option->count() > 0; }) != 1)
+            throw CLI::RequiredError("One of --pid, --container, --pod, --mount and --key");
+        status = run(*options);
+    });
 }
 
 }  // namespace nsupcall::admin

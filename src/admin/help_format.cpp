@@ -25,7 +25,12 @@ std::string ScreenFormatter::make_help(const CLI::App* app, std::string name, CL
     std::string out;
     for (std::string line; std::getline(text, line);)
         out += fold(line, line.starts_with(' ') ? kNameColumns : 0);
+    while (out.ends_with("\n\n")) out.pop_back();
     return out;
+}
+
+std::string ScreenFormatter::make_footer(const CLI::App* app) const {
+    return app->get_parent() == nullptr ? CLI::Formatter::make_footer(app) : "";
 }
 
 std::string ScreenFormatter::make_option_opts(const CLI::Option* option) const {

@@ -16,6 +16,8 @@ class ScreenFormatter : public CLI::Formatter {
     ScreenFormatter() { column_width(kNameColumns); }
 
     std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+    /// Of nsupcall itself alone: a subcommand's help is long enough.
+    std::string make_footer(const CLI::App* app) const override;
     std::string make_option_opts(const CLI::Option* option) const override;
     std::string make_option_desc(const CLI::Option* option) const override;
 };

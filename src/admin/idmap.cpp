@@ -160,7 +160,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_idmap(CLI::App& app, int& status) {
-    auto* idmap = app.add_subcommand("idmap", "Ask for ids and SIDs as the kernel does; 1: some unknown");
+    auto* idmap = app.add_subcommand("idmap", "Ask for ids and SIDs as the kernel does");
     auto options = std::make_shared<Options>();
     idmap->add_option("TEST", options->tests, "SID, os:SID, gs:SID, uid:NUMBER or gid:NUMBER")->required();
     idmap->add_option("--pid", options->pid, "For this process; default: for the host")

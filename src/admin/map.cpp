@@ -103,7 +103,7 @@ int run(const Options& options) {
 
 void add_map(CLI::App& app, int& status) {
     auto* map =
-        app.add_subcommand("map", "Containers, users, credentials, and the cifs mounts that rest on them");
+        app.add_subcommand("map", "Containers, users, credentials, and mounts on them");
     auto options = std::make_shared<Options>();
     map->add_flag("--all,-a", options->view.everything,
                   "Also places and users with neither credentials nor mounts");

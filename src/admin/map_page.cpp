@@ -20,8 +20,8 @@ body { margin: 24px; background: var(--page); color: var(--text); font: 14px/1.4
 h1 { font-size: 20px; margin: 0 0 4px; } p { margin: 2px 0; color: var(--small); }
 .counts { margin: 14px 0; display: flex; gap: 10px; flex-wrap: wrap; }
 .counts span { background: var(--box); border: 1px solid var(--line); border-radius: 6px; padding: 6px 12px; }
-.counts b { font-size: 18px; margin-right: 6px; } b.good { color: var(--good); } b.warn { color: var(--warn); }
-b.bad { color: var(--bad); } .frame { overflow-x: auto; }
+.counts strong { font-size: 18px; margin-right: 6px; } strong.good { color: var(--good); } strong.warn { color: var(--warn); }
+strong.bad { color: var(--bad); } .frame { overflow-x: auto; }
 .map text { fill: var(--text); font: 13px system-ui, "DejaVu Sans", sans-serif; white-space: pre; }
 .map text.small { fill: var(--small); font-size: 11px; } .map text.head { fill: var(--small); font-weight: 600; }
 .map .box { fill: var(--box); stroke: var(--line); } .map .edge { fill: var(--line); } .map .track { fill: var(--line); }
@@ -32,7 +32,7 @@ b.bad { color: var(--bad); } .frame { overflow-x: auto; }
 )";
 
 std::string count(const char* tone, std::size_t number, const char* words) {
-    return fmt::format("<span><b class=\"{}\">{}</b>{}</span>", number == 0 ? "" : tone, number, words);
+    return fmt::format("<span><strong class=\"{}\">{}</strong>{}</span>", number == 0 ? "" : tone, number, words);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 int main(int argc, char** argv) {
     int status = nsupcall::admin::kExitGood;
     try {
-        CLI::App app{"Explains, shows and checks the Kerberos upcalls of CIFS mounts, containers included.",
+        CLI::App app{"Explains, shows and checks the upcalls of CIFS mounts, also in containers",
                      "nsupcall"};
         app.formatter(std::make_shared<nsupcall::admin::ScreenFormatter>());
         app.set_version_flag("-V,--version", "nsupcall " NSUPCALL_VERSION);

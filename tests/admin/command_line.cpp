@@ -111,13 +111,13 @@ class Completion : public testing::Test {
         return path;
     }
     /// What a shell prints for a script of its own.
-    static std::string run(const std::string& shell, const std::vector<std::string>& options,
-                           const std::string& text) {
+    [[nodiscard]] std::string run(const std::string& shell, const std::vector<std::string>& options,
+                                  const std::string& text) const {
         std::vector<std::string> argv = {shell};
         argv.insert(argv.end(), options.begin(), options.end());
         argv.insert(argv.end(), {"-c", text});
         const auto finished =
-            must(run_program({.argv = argv, .environment = {"HOME=/nonexistent", "LC_ALL=C.UTF-8"}}));
+            must(run_program({.argv = argv, .environment = {"HOME=" + folder_->path().string(), "LC_ALL=C"}}));
         EXPECT_EQ(0, finished.exit_code) << finished.output;
         return finished.output;
     }

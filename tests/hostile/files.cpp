@@ -76,7 +76,7 @@ TEST_P(Files, NamesThatLeadOutOfTheContainer_LeadNowhere) {
     must(write_file(outside, bob_.ccache, 0600, host_uid(), host_uid()));
     for (const auto& way : {fmt::format("/proc/{}/root", ::getpid()), std::string("/proc/1/root"),
                             std::string("/proc/self/root"), std::string("/tmp/../../../.."),
-                            fmt::format("/proc/{}/cwd/../../../../../..", ::getpid())}) {
+                            fmt::format("/proc/{}/cwd/../../../../../../../../../../../..", ::getpid())}) {
         SCOPED_TRACE(way);
         auto spec = spec_naming("FILE:" + way + outside.string());
         spec.root = RootKind::host_tree;
