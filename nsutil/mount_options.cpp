@@ -49,4 +49,16 @@ std::optional<std::string_view> MountOptions::find(std::string_view name) const 
     return found->second;
 }
 
+std::string_view smb_host_of(std::string_view source) {
+    constexpr std::string_view kSlashes = "/\\";
+    if (source.size() < 2 || !kSlashes.contains(source[0]) || !kSlashes.contains(source[1])) return {};
+    source.remove_prefix(2);
+    return source.substr(0, source.find_first_of(kSlashes));
+}
+
+bool same_but_for_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
 }  // namespace nsutil

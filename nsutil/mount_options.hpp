@@ -34,4 +34,10 @@ class MountOptions {
     std::vector<std::pair<std::string, std::string>> all_;
 };
 
+/// "host" of the source "//host/share" of an SMB mount, with slashes of either kind; empty where it is none.
+[[nodiscard]] std::string_view smb_host_of(std::string_view source);
+
+/// Whether two names of hosts or users are the same but for the case of ASCII letters.
+[[nodiscard]] bool same_but_for_case(std::string_view a, std::string_view b);
+
 }  // namespace nsutil

@@ -37,19 +37,6 @@ std::optional<std::pair<int, std::array<unsigned char, sizeof(in6_addr)>>> parse
     return std::nullopt;
 }
 
-/// "host" of "//host/share", with slashes of either kind.
-std::string_view host_of(std::string_view source) {
-    constexpr std::string_view kSlashes = "/\\";
-    if (source.size() < 2 || !kSlashes.contains(source[0]) || !kSlashes.contains(source[1])) return {};
-    source.remove_prefix(2);
-    return source.substr(0, source.find_first_of(kSlashes));
-}
-
-bool same_host(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 }  // namespace
 
 Result<MountTable> MountTable::parse(std::string_view text) {
@@ -105,10 +92,9 @@ std::vector<const Mount*> MountTable::smb_mounts_of(const SmbServer& server) con
     std::vector<const Mount*> found;
     for (const auto& mount : mounts_) {
         if (!mount.is_smb()) continue;
-        // Kernels before 3.8 show the server in `unc=` where the source is a name of the admin's own.
-        const auto host = host_of(mount.option("unc").value_or(mount.source));
         const auto address = parse_address(mount.option("addr").value_or(""));
-        if ((!server.host.empty() && same_host(host, server.host)) || (wanted && address == wanted))
+        if ((!server.host.empty() && same_but_for_case(mount.smb_host(), server.host)) ||
+            (wanted && address == wanted))
             found.push_back(&mount);
     }
     return found;

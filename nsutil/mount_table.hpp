@@ -34,6 +34,10 @@ struct Mount {
 
     /// An SMB mount of the kernel's client: type "cifs" or "smb3".
     [[nodiscard]] bool is_smb() const { return type == "cifs" || type == "smb3"; }
+
+    /// The server of an SMB mount. Kernels before 3.8 show it in `unc=` where the source is a name of the
+    /// administrator's own.
+    [[nodiscard]] std::string_view smb_host() const { return smb_host_of(option("unc").value_or(source)); }
 };
 
 /// A server as a request names it.

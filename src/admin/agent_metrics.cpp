@@ -4,43 +4,12 @@
 
 #include <algorithm>
 
+#include "admin/metrics_text.hpp"
+
 namespace nsupcall::admin {
 namespace {
 
-using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
-
-/// Writes families one after the other.
-class Text {
-  public:
-    void family(std::string_view name, std::string_view type, std::string_view help) {
-        name_ = name;
-        out_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-    }
-    template <class Number>
-    void sample(const Labels& labels, Number value, std::string_view suffix = {}) {
-        out_ += name_;
-        out_ += suffix;
-        if (!labels.empty()) {
-            out_ += '{';
-            for (std::size_t at = 0; at < labels.size(); ++at)
-                out_ += fmt::format("{}{}=\"{}\"", at == 0 ? "" : ",", labels[at].first,
-                                    label_value(labels[at].second));
-            out_ += '}';
-        }
-        out_ += fmt::format(" {}\n", value);
-    }
-    template <class Number>
-    void gauge(std::string_view name, std::string_view help, Number value) {
-        family(name, "gauge", help);
-        sample({}, value);
-    }
-    [[nodiscard]] std::string take() { return std::move(out_); }
-
-  private:
-    std::string out_, name_;
-};
-
-void put_upcalls(Text& text, const UpcallCounters& counters) {
+void put_upcalls(MetricsText& text, const UpcallCounters& counters) {
     text.family("nsupcall_upcalls_total", "counter", "Upcalls that ended since the agent started.");
     for (const auto& [series, count] : counters.upcalls())
         text.sample({{"type", series.type}, {"result", series.result}, {"errno", series.error}}, count);
@@ -79,7 +48,7 @@ struct Expiry {
     const MapMount* mount;
 };
 
-void put_credentials(Text& text, const NodeMap& map, std::size_t most, std::size_t& left_out) {
+void put_credentials(MetricsText& text, const NodeMap& map, std::size_t most, std::size_t& left_out) {
     std::vector<Expiry> expiries;
     for (const auto& place : map.places)
         for (const auto& user : place.users)
@@ -119,16 +88,6 @@ void put_credentials(Text& text, const NodeMap& map, std::size_t most, std::size
 
 }  // namespace
 
-std::string label_value(std::string_view text) {
-    constexpr std::size_t kMost = 125;  // with "..." behind
-    std::string out;
-    for (const char c : escape(text, kMost)) {
-        if (c == '\\' || c == '"') out += '\\';
-        out += c;
-    }
-    return out;
-}
-
 std::vector<std::string> Collection::objections() const {
     std::vector<std::string> lines;
     if (!history_up) lines.emplace_back("the history cannot be read");
@@ -146,7 +105,7 @@ bool Collection::complete() const {
 std::string metrics_text(const UpcallCounters& counters, const Collection& collection,
                          const AgentFacts& facts) {
     const auto& map = collection.map;
-    Text text;
+    MetricsText text;
     text.family("nsupcall_build_info", "gauge", "Always 1.");
     text.sample({{"version", NSUPCALL_VERSION}}, 1);
     put_upcalls(text, counters);

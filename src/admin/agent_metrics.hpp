@@ -38,12 +38,8 @@ struct AgentFacts {
     std::size_t series_most = 2'000;
 };
 
-/// Prometheus text format 0.0.4.
-/// @source https://prometheus.io/docs/instrumenting/exposition_formats/
+/// All but what the server counts itself, see MetricsText.
 [[nodiscard]] std::string metrics_text(const UpcallCounters& counters, const Collection& collection,
                                        const AgentFacts& facts);
-
-/// A label's value: at most 128 bytes, \xNN for what is no printable text, then as the format wants it.
-[[nodiscard]] std::string label_value(std::string_view text);
 
 }  // namespace nsupcall::admin

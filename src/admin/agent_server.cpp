@@ -15,6 +15,7 @@
 
 #include "admin/agent_snapshot.hpp"
 #include "admin/http_library.hpp"
+#include "admin/metrics_text.hpp"
 #include "nsutil/proc_text.hpp"
 #include "privsep/server_seal.hpp"
 
@@ -206,23 +207,15 @@ class Server {
     }
 
     [[nodiscard]] std::string own_metrics() const {
-        std::string out =
-            "# HELP nsupcall_agent_http_responses_total By the server.\n"
-            "# TYPE nsupcall_agent_http_responses_total counter\n";
-        for (const auto& [code, count] : responses_)
-            out += fmt::format("nsupcall_agent_http_responses_total{{code=\"{}\"}} {}\n", code, count);
-        out += fmt::format(
-            "# HELP nsupcall_agent_http_connections Open now.\n"
-            "# TYPE nsupcall_agent_http_connections gauge\nnsupcall_agent_http_connections {}\n",
-            peers_.size());
-        out +=
-            "# HELP nsupcall_agent_http_connections_closed_total Closed without an answer.\n"
-            "# TYPE nsupcall_agent_http_connections_closed_total counter\n";
+        MetricsText text;
+        text.family("nsupcall_agent_http_responses_total", "counter", "By the server.");
+        for (const auto& [code, count] : responses_) text.sample({{"code", std::to_string(code)}}, count);
+        text.gauge("nsupcall_agent_http_connections", "Open now.", peers_.size());
+        text.family("nsupcall_agent_http_connections_closed_total", "counter", "Closed without an answer.");
         for (const auto& [reason, count] :
              {std::pair{"limit", refused_}, {"timeout", timeouts_}, {"malformed", malformed_}})
-            out += fmt::format("nsupcall_agent_http_connections_closed_total{{reason=\"{}\"}} {}\n", reason,
-                               count);
-        return out;
+            text.sample({{"reason", reason}}, count);
+        return text.take();
     }
 
     const HttpLibrary& http_;

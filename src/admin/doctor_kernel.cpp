@@ -9,9 +9,9 @@
 #include <charconv>
 #include <cstdio>
 #include <optional>
-#include <sstream>
 
 #include "admin/doctor.hpp"
+#include "admin/key_quota.hpp"
 #include "admin/request_key_rules.hpp"
 #include "admin/upcall_kinds.hpp"
 #include "keys/key_request.hpp"
@@ -167,33 +167,24 @@ Checks examine_key_quota(const Patient& patient) {
     if (!patient.running) return {};
     const auto users = patient.root.read("/proc/key-users", std::size_t{1} << 20U);
     if (!users) return {{kId, CheckStatus::unknown, "/proc/key-users cannot be read", ""}};
-    // @source Linux security/keys/proc.c, proc_key_users_show(): "uid: usage keys/instantiated keys/most
-    // bytes/most"
     Checks checks;
-    std::istringstream lines(*users);
-    std::size_t seen = 0;
-    for (std::string line; std::getline(lines, line);) {
-        unsigned uid = 0, usage = 0, keys = 0, instantiated = 0, counted = 0, most = 0, bytes = 0,
-                 bytes_most = 0;
-        if (std::sscanf(line.c_str(), "%u: %u %u/%u %u/%u %u/%u", &uid, &usage, &keys, &instantiated,
-                        &counted, &most, &bytes, &bytes_most) != 8)
-            continue;
-        ++seen;
-        const auto near = [](unsigned have, unsigned limit) {
-            return limit > 0 && std::uint64_t{have} * 100 >= std::uint64_t{limit} * kNearPercent;
+    const auto seen = parse_key_users(*users);
+    for (const auto& user : seen) {
+        const auto near = [](std::uint64_t have, std::uint64_t limit) {
+            return limit > 0 && have * 100 >= limit * kNearPercent;
         };
-        if (!near(counted, most) && !near(bytes, bytes_most)) continue;
+        if (!near(user.keys, user.keys_most) && !near(user.bytes, user.bytes_most)) continue;
         checks.push_back(
             {kId, CheckStatus::warning,
-             fmt::format("uid {} holds {} of {} keys, {} of {} bytes: new ones will fail with EDQUOT", uid,
-                         counted, most, bytes, bytes_most),
-             uid == 0 ? "raise kernel.keys.root_maxkeys and kernel.keys.root_maxbytes"
-                      : "raise kernel.keys.maxkeys and kernel.keys.maxbytes (each container takes "
-                        "keys, too)"});
+             fmt::format("uid {} holds {} of {} keys, {} of {} bytes: new ones will fail with EDQUOT",
+                         user.uid, user.keys, user.keys_most, user.bytes, user.bytes_most),
+             user.uid == 0 ? "raise kernel.keys.root_maxkeys and kernel.keys.root_maxbytes"
+                           : "raise kernel.keys.maxkeys and kernel.keys.maxbytes (each container takes "
+                             "keys, too)"});
     }
     if (checks.empty())
         checks.push_back(
-            {kId, CheckStatus::ok, fmt::format("no user of {} is near the quota of keys", seen), ""});
+            {kId, CheckStatus::ok, fmt::format("no user of {} is near the quota of keys", seen.size()), ""});
     return checks;
 }
 

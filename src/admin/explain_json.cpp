@@ -18,10 +18,6 @@ ordered_json optional_number(const std::optional<Number>& number) {
     return number ? ordered_json(*number) : ordered_json(nullptr);
 }
 
-ordered_json time_json(std::int64_t time) {
-    return time == 0 ? ordered_json(nullptr) : ordered_json(time);
-}
-
 ordered_json texts_json(const std::vector<std::string>& texts) {
     ordered_json list = ordered_json::array();
     for (const auto& text : texts) list.push_back(json_string(text));
@@ -59,8 +55,8 @@ ordered_json candidate_json(const CandidateReport& one) {
         mount = {{"target", json_string(one.behind->target)},
                  {"type", json_string(one.behind->type)},
                  {"source", json_string(one.behind->source)},
-                 {"host_path", optional_json(one.behind->host_path)},
-                 {"volume", optional_json(one.behind->volume)}};
+                 {"host_path", optional_text(one.behind->host_path)},
+                 {"volume", optional_text(one.behind->volume)}};
     return {
         {"source", json_string(candidate.source)},
         {"type", candidate.name.empty() ? ordered_json(nullptr)
@@ -68,8 +64,8 @@ ordered_json candidate_json(const CandidateReport& one) {
         {"name", json_string(candidate.name)},
         {"namespaces_of", json_string(one.whose)},
         {"verdict", verdict_name(candidate.verdict)},
-        {"principal", optional_json(candidate.principal)},
-        {"expires", time_json(candidate.expires)},
+        {"principal", optional_text(candidate.principal)},
+        {"expires", optional_time(candidate.expires)},
         {"detail", json_string(candidate.detail)},
         {"owner_inside", optional_number(one.inside_owner)},
         {"owner", optional_number(one.host_owner)},
@@ -81,8 +77,8 @@ ordered_json kdcs_json(const std::vector<ProbedKdc>& kdcs) {
     ordered_json list = ordered_json::array();
     for (const auto& kdc : kdcs)
         list.push_back({{"realm", json_string(kdc.realm)},
-                        {"name", optional_json(kdc.name)},
-                        {"address", optional_json(kdc.address)},
+                        {"name", optional_text(kdc.name)},
+                        {"address", optional_text(kdc.address)},
                         {"state", kdc_state_name(kdc.state)},
                         {"detail", json_string(kdc.detail)}});
     return list;
@@ -91,15 +87,11 @@ ordered_json kdcs_json(const std::vector<ProbedKdc>& kdcs) {
 ordered_json rule_json(const ExplainReport& report) {
     if (report.rule.empty()) return nullptr;
     return {{"name", json_string(report.rule)},
-            {"file", optional_json(report.rule_file)},
+            {"file", optional_text(report.rule_file)},
             {"line", report.rule_line == 0 ? ordered_json(nullptr) : ordered_json(report.rule_line)}};
 }
 
 }  // namespace
-
-ordered_json optional_json(const std::string& text) {
-    return text.empty() ? ordered_json(nullptr) : ordered_json(json_string(text));
-}
 
 ordered_json requester_json(const RequesterReport& requester) {
     ordered_json namespaces = ordered_json::array();
@@ -118,12 +110,12 @@ ordered_json requester_json(const RequesterReport& requester) {
 
 ordered_json workload_json(const Workload& workload) {
     if (workload == Workload()) return nullptr;
-    return {{"id", optional_json(workload.id)},
-            {"runtime", optional_json(workload.runtime)},
-            {"name", optional_json(workload.name)},
-            {"pod_uid", optional_json(workload.pod_uid)},
-            {"pod_namespace", optional_json(workload.pod_namespace)},
-            {"pod_name", optional_json(workload.pod_name)}};
+    return {{"id", optional_text(workload.id)},
+            {"runtime", optional_text(workload.runtime)},
+            {"name", optional_text(workload.name)},
+            {"pod_uid", optional_text(workload.pod_uid)},
+            {"pod_namespace", optional_text(workload.pod_namespace)},
+            {"pod_name", optional_text(workload.pod_name)}};
 }
 
 ordered_json id_map_json(const nsutil::IdMap& map) {
@@ -144,8 +136,8 @@ ordered_json explain_json(const ExplainReport& report) {
         {"schema", "nsupcall-explain-1"},
         {"request",
          {{"host", json_string(request.host)},
-          {"address", optional_json(request.address)},
-          {"user", optional_json(request.user)},
+          {"address", optional_text(request.address)},
+          {"user", optional_text(request.user)},
           {"creduid", request.creduid},
           {"creduid_inside", optional_number(report.inside_uid)},
           {"security", security_name(request.security)},
@@ -155,20 +147,20 @@ ordered_json explain_json(const ExplainReport& report) {
         {"requester", report.requester ? requester_json(*report.requester) : ordered_json(nullptr)},
         {"krb5ccname",
          {{"counts", report.ccname_counts},
-          {"value", optional_json(report.ccname)},
-          {"why", optional_json(report.ccname_why)}}},
+          {"value", optional_text(report.ccname)},
+          {"why", optional_text(report.ccname_why)}}},
         {"rule", rule_json(report)},
         {"config_problems", texts_json(report.config_problems)},
-        {"namespaces_of", optional_json(report.whose)},
+        {"namespaces_of", optional_text(report.whose)},
         {"place_notes", texts_json(report.place_notes)},
         {"candidates", std::move(candidates)},
         {"candidates_left_out", report.candidates_left_out},
-        {"default_realm", optional_json(findings.default_realm)},
+        {"default_realm", optional_text(findings.default_realm)},
         {"kdcs", kdcs_json(findings.kdcs)},
-        {"client", optional_json(findings.client)},
-        {"service", optional_json(findings.server)},
+        {"client", optional_text(findings.client)},
+        {"service", optional_text(findings.server)},
         {"ticket_there", findings.has_ticket},
-        {"ticket_expires", time_json(findings.expires)},
+        {"ticket_expires", optional_time(findings.expires)},
         {"kdc_asked", report.with_ticket},
         {"outcome",
          {{"prospect", prospect_name(report.prospect)},

@@ -17,7 +17,4 @@ namespace nsupcall::admin {
 [[nodiscard]] nlohmann::ordered_json workload_json(const Workload& workload);
 [[nodiscard]] nlohmann::ordered_json id_map_json(const nsutil::IdMap& map);
 
-/// The text, or null where it is empty.
-[[nodiscard]] nlohmann::ordered_json optional_json(const std::string& text);
-
 }  // namespace nsupcall::admin

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "admin/mount_behind.hpp"
 #include "admin/survey.hpp"
 #include "keys/key_service.hpp"
 #include "nsutil/proc_text.hpp"
@@ -206,19 +207,16 @@ const Mount* mount_of_path(const MountTable& table, const std::string& path) {
     const Mount* best = nullptr;
     for (const auto& mount : table.mounts()) {
         const auto& target = mount.target.native();
-        const bool below = target == "/" || (path.starts_with(target) &&
-                                             (path.size() == target.size() || path[target.size()] == '/'));
         // Of several at one place the last lies on top.
-        if (below && (best == nullptr || target.size() >= best->target.size())) best = &mount;
+        if (is_below(path, target) && (best == nullptr || target.size() >= best->target.size()))
+            best = &mount;
     }
     return best;
 }
 
 Result<SpnegoRequest> request_of_mount(const Mount& mount) {
     SpnegoRequest request;
-    std::string_view source = mount.source;
-    while (source.starts_with('/') || source.starts_with('\\')) source.remove_prefix(1);
-    request.host = source.substr(0, source.find_first_of("/\\"));
+    request.host = mount.smb_host();
     if (request.host.empty()) return fail(EINVAL, "mount " + mount.source + " names no server");
     const auto option = [&](const char* name) { return mount.option(name).value_or(""); };
     request.address = option("addr");

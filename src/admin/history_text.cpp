@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/json_text.hpp"
+#include "admin/page.hpp"
 #include "nsutil/result.hpp"
 #include "trace/trace.hpp"
 
@@ -48,10 +49,6 @@ std::string namespace_words(std::uint64_t inode) {
     return inode == 0 ? "the host's" : std::to_string(inode);
 }
 
-void put(std::string& out, const Painter& painter, std::string_view name, const std::string& value) {
-    if (!value.empty()) out += painter.paint(Tone::faint, fmt::format("{:>12}  ", name)) + value + "\n";
-}
-
 Tone tone_of(Verdict verdict) {
     switch (verdict) {
         case Verdict::used:
@@ -78,10 +75,6 @@ std::string candidate_line(const Candidate& candidate, const Painter& painter, s
     return text;
 }
 
-ordered_json optional_text(const std::string& text) {
-    return text.empty() ? ordered_json(nullptr) : ordered_json(json_string(text));
-}
-
 ordered_json requester_json(const HistoryRequester& requester) {
     if (requester.tid == 0) return nullptr;
     const auto inode = [](std::uint64_t number) {
@@ -103,13 +96,12 @@ ordered_json requester_json(const HistoryRequester& requester) {
 ordered_json trace_json(const Trace& trace) {
     ordered_json candidates = ordered_json::array();
     for (const auto& candidate : trace.candidates())
-        candidates.push_back(
-            {{"source", json_string(candidate.source)},
-             {"name", json_string(candidate.name)},
-             {"verdict", verdict_name(candidate.verdict)},
-             {"principal", optional_text(candidate.principal)},
-             {"expires", candidate.expires == 0 ? ordered_json(nullptr) : ordered_json(candidate.expires)},
-             {"detail", json_string(candidate.detail)}});
+        candidates.push_back({{"source", json_string(candidate.source)},
+                              {"name", json_string(candidate.name)},
+                              {"verdict", verdict_name(candidate.verdict)},
+                              {"principal", optional_text(candidate.principal)},
+                              {"expires", optional_time(candidate.expires)},
+                              {"detail", json_string(candidate.detail)}});
     return {{"candidates", std::move(candidates)}, {"left_out", trace.dropped()}};
 }
 
@@ -131,51 +123,48 @@ std::string history_line(const HistoryRecord& record, const Painter& painter) {
 std::string history_story(const HistoryRecord& record, const Painter& painter, std::int64_t now) {
     const std::int64_t then = record.time_us / kMicros;
     const auto& asker = record.requester;
-    std::string out = painter.paint(Tone::heading, fmt::format("Upcall {}", record.sequence)) + "  " +
-                      clock_time(then) + " (" + relative_time(then, now) + ")\n";
-    put(out, painter, "outcome",
-        painter.paint(tone_of(record), record.code == 0 ? "answered" : "refused with " + result_of(record)) +
-            " after " + took(record.duration_us) + " by " + escape(record.program));
-    put(out, painter, "why", escape(record.message, 2048));
-    if (record.forged)
-        put(out, painter, "forged", painter.paint(Tone::bad, "the request was not the kernel's own"));
-    put(out, painter, "request", escape(record.call) + " " + escape(record.description, 2048));
-    put(out, painter, "server",
-        record.host.empty() ? "" : escape(record.host) + " " + escape(record.address));
+    Page page(painter);
+    page.line(painter.paint(Tone::heading, fmt::format("Upcall {}", record.sequence)) + "  " +
+              clock_time(then) + " (" + relative_time(then, now) + ")");
+    page.put("outcome", painter.paint(tone_of(record),
+                                      record.code == 0 ? "answered" : "refused with " + result_of(record)) +
+                            " after " + took(record.duration_us) + " by " + escape(record.program));
+    page.put("why", escape(record.message, 2048));
+    if (record.forged) page.put("forged", painter.paint(Tone::bad, "the request was not the kernel's own"));
+    page.put("request", escape(record.call) + " " + escape(record.description, 2048));
+    page.put("server", record.host.empty() ? "" : escape(record.host) + " " + escape(record.address));
     if (!record.host.empty())
-        put(out, painter, "for",
-            "uid " + std::to_string(record.creduid) +
-                (record.user.empty() ? "" : ", username=" + escape(record.user)));
-    put(out, painter, "asked by",
-        asker_of(asker) + (asker.tid == 0 || asker.comm.empty()
-                               ? ""
-                               : fmt::format(", process {}, uid {}{}", asker.tgid, asker.uid,
-                                             asker.kernel_thread ? ", a kernel thread" : "")));
-    put(out, painter, "container", escape(asker.container));
+        page.put("for", "uid " + std::to_string(record.creduid) +
+                            (record.user.empty() ? "" : ", username=" + escape(record.user)));
+    page.put("asked by",
+             asker_of(asker) + (asker.tid == 0 || asker.comm.empty()
+                                    ? ""
+                                    : fmt::format(", process {}, uid {}{}", asker.tgid, asker.uid,
+                                                  asker.kernel_thread ? ", a kernel thread" : "")));
+    page.put("container", escape(asker.container));
     if (asker.tid != 0 && !asker.kernel_thread)
-        put(out, painter, "namespaces",
-            fmt::format("mnt {}, net {}, user {}, pid {}", namespace_words(asker.mount_namespace),
-                        namespace_words(asker.net_namespace), namespace_words(asker.user_namespace),
-                        namespace_words(asker.pid_namespace)));
-    put(out, painter, "worked in",
-        record.whose.empty()
-            ? ""
-            : "the namespaces of the " + escape(record.whose) +
-                  (record.place_container.empty() ? ""
-                                                  : " (container " + escape(record.place_container) + ")"));
-    for (const auto& note : record.notes) put(out, painter, "note", escape(note, 512));
-    put(out, painter, "rule", escape(record.rule));
-    put(out, painter, "principal", escape(record.principal));
-    put(out, painter, "service", escape(record.server));
+        page.put("namespaces",
+                 fmt::format("mnt {}, net {}, user {}, pid {}", namespace_words(asker.mount_namespace),
+                             namespace_words(asker.net_namespace), namespace_words(asker.user_namespace),
+                             namespace_words(asker.pid_namespace)));
+    page.put("worked in", record.whose.empty()
+                              ? ""
+                              : "the namespaces of the " + escape(record.whose) +
+                                    (record.place_container.empty()
+                                         ? ""
+                                         : " (container " + escape(record.place_container) + ")"));
+    for (const auto& note : record.notes) page.put("note", escape(note, 512));
+    page.put("rule", escape(record.rule));
+    page.put("principal", escape(record.principal));
+    page.put("service", escape(record.server));
     if (record.expires != 0)
-        put(out, painter, "expires",
-            clock_time(record.expires) + " (" + relative_time(record.expires, now) + ")");
-    put(out, painter, "answer", escape(record.answer));
+        page.put("expires", clock_time(record.expires) + " (" + relative_time(record.expires, now) + ")");
+    page.put("answer", escape(record.answer));
     for (const auto& candidate : record.trace.candidates())
-        put(out, painter, "looked at", candidate_line(candidate, painter, then));
+        page.put("looked at", candidate_line(candidate, painter, then));
     if (record.trace.dropped() > 0)
-        put(out, painter, "", fmt::format("and {} more, which were not kept", record.trace.dropped()));
-    return out;
+        page.put("", fmt::format("and {} more, which were not kept", record.trace.dropped()));
+    return page.take();
 }
 
 ordered_json history_json(const HistoryRecord& record) {
@@ -202,7 +191,7 @@ ordered_json history_json(const HistoryRecord& record) {
             {"rule", optional_text(record.rule)},
             {"principal", optional_text(record.principal)},
             {"server", optional_text(record.server)},
-            {"expires", record.expires == 0 ? ordered_json(nullptr) : ordered_json(record.expires)},
+            {"expires", optional_time(record.expires)},
             {"answer", optional_text(record.answer)},
             {"trace", trace_json(record.trace)}};
 }

@@ -18,7 +18,6 @@ std::optional<HttpLibrary> open_library() {
         good = good && function != nullptr;
     };
     bind(http.start_daemon, "MHD_start_daemon");
-    bind(http.stop_daemon, "MHD_stop_daemon");
     bind(http.quiesce_daemon, "MHD_quiesce_daemon");
     bind(http.run, "MHD_run");
     bind(http.get_timeout, "MHD_get_timeout");

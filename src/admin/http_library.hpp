@@ -10,7 +10,6 @@ namespace nsupcall::admin {
 /// The functions that are needed.
 struct HttpLibrary {
     decltype(&::MHD_start_daemon) start_daemon;
-    decltype(&::MHD_stop_daemon) stop_daemon;
     decltype(&::MHD_quiesce_daemon) quiesce_daemon;
     decltype(&::MHD_run) run;
     decltype(&::MHD_get_timeout) get_timeout;

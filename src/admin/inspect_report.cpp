@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 
+#include "admin/key_quota.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "session/cifs_mounts.hpp"
 
@@ -83,31 +84,15 @@ CapabilityReport to_mount(const Requester& requester) {
     return report;
 }
 
-/// The line of /proc/key-users: "uid: usage keys/instantiated keys/most bytes/most".
 std::string quota_of(std::uint32_t uid) {
     constexpr std::size_t kLimit = 1024 * 1024;
     const auto text = nsutil::read_file_at(AT_FDCWD, "/proc/key-users", kLimit);
     if (!text) return {};
-    const auto wanted = std::to_string(uid) + ":";
-    std::string_view rest = *text;
-    while (!rest.empty()) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-        std::vector<std::string_view> words;
-        for (std::size_t at = 0; (at = line.find_first_not_of(' ', at)) != std::string_view::npos;) {
-            words.push_back(line.substr(at, line.find(' ', at) - at));
-            at += words.back().size();
-        }
-        constexpr std::size_t kWords = 5;
-        if (words.size() != kWords || words[0] != wanted) continue;
-        const auto of = [](std::string_view both) {
-            const auto slash = both.find('/');
-            return std::string(both.substr(0, slash)) + " of " +
-                   std::string(slash == std::string_view::npos ? "" : both.substr(slash + 1));
-        };
-        return of(words[3]) + " keys, " + of(words[4]) + " bytes";
-    }
-    return {};
+    const auto users = parse_key_users(*text);
+    const auto user = std::ranges::find(users, uid, &KeyQuota::uid);
+    if (user == users.end()) return {};
+    return std::to_string(user->keys) + " of " + std::to_string(user->keys_most) + " keys, " +
+           std::to_string(user->bytes) + " of " + std::to_string(user->bytes_most) + " bytes";
 }
 
 void take_status(InspectReport& report, const nsutil::Task& task) {

@@ -126,7 +126,7 @@ ordered_json mount_json(const nsutil::Mount& mount) {
     return {{"target", json_string(mount.target.native())},
             {"source", json_string(mount.source)},
             {"type", json_string(mount.type)},
-            {"host", request ? optional_json(request->host) : ordered_json(nullptr)},
+            {"host", request ? optional_text(request->host) : ordered_json(nullptr)},
             {"options", std::move(options)}};
 }
 
@@ -138,17 +138,17 @@ ordered_json process_json(const InspectReport& report) {
         ordered_json keys = ordered_json::array();
         for (const auto& key : keyring.keys) keys.push_back(json_string(key));
         keyrings.push_back({{"name", json_string(keyring.name)},
-                            {"description", optional_json(keyring.description)},
-                            {"problem", optional_json(keyring.problem)},
+                            {"description", optional_text(keyring.description)},
+                            {"problem", optional_text(keyring.problem)},
                             {"keys", std::move(keys)}});
     }
     for (const auto& one : report.capabilities)
         capabilities.push_back({{"purpose", one.purpose},
                                 {"needed", one.needed},
                                 {"missing", one.missing},
-                                {"why", optional_json(one.why)}});
+                                {"why", optional_text(one.why)}});
     for (const auto& what : report.unseen) unseen.push_back(json_string(what));
-    ordered_json document = {{"pid", report.tid}, {"problem", optional_json(report.problem)}};
+    ordered_json document = {{"pid", report.tid}, {"problem", optional_text(report.problem)}};
     document["requester"] = report.problem.empty() ? requester_json(report.requester) : ordered_json(nullptr);
     document["uids"] = ids_json(report.uids);
     document["gids"] = ids_json(report.gids);
@@ -156,7 +156,7 @@ ordered_json process_json(const InspectReport& report) {
     document["gid_map"] = report.gid_map ? id_map_json(*report.gid_map) : ordered_json(nullptr);
     document["smb_mounts"] = std::move(mounts);
     document["keyrings"] = std::move(keyrings);
-    document["key_quota"] = optional_json(report.key_quota);
+    document["key_quota"] = optional_text(report.key_quota);
     document["capabilities"] = std::move(capabilities);
     document["unseen"] = std::move(unseen);
     return document;

@@ -2,7 +2,6 @@
 /// nsupcall map: the host at a glance. See nsupcall-map(8).
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <clocale>
@@ -13,6 +12,7 @@
 
 #include "admin/json_text.hpp"
 #include "admin/map_output.hpp"
+#include "admin/node_root.hpp"
 #include "admin/subcommands.hpp"
 #include "nsutil/unique_fd.hpp"
 
@@ -32,28 +32,14 @@ bool say(const std::string& text) {
     return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
 }
 
-/// Beside the file, then into its place: a browser that shows it never reads half a page.
+/// At once: a browser that shows it never reads half a page.
 nsutil::Result<void> write_page(const std::string& path, const std::string& page) {
-    const auto beside = path + "." + std::to_string(::getpid());
+    const auto slash = path.rfind('/');
+    const auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const nsutil::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) return nsutil::fail_errno(folder);
     constexpr mode_t kMode = 0600;  // who uses what is nobody else's business
-    const nsutil::UniqueFd fd(
-        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
-    if (!fd) return nsutil::fail_errno("create " + beside);
-    std::size_t done = 0;
-    while (done < page.size()) {
-        const ssize_t wrote = ::write(fd.get(), page.data() + done, page.size() - done);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) {
-            auto failed = nsutil::fail_errno("write " + beside);
-            (void)::unlink(beside.c_str());
-            return failed;
-        }
-        done += static_cast<std::size_t>(wrote);
-    }
-    if (::rename(beside.c_str(), path.c_str()) == 0) return {};
-    auto failed = nsutil::fail_errno("rename to " + path);
-    (void)::unlink(beside.c_str());
-    return failed;
+    return replace_file(fd.get(), path.substr(slash + 1), page, kMode);
 }
 
 nsutil::Result<void> show(const NodeMap& map, const Options& options, const Painter& painter) {
@@ -102,8 +88,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_map(CLI::App& app, int& status) {
-    auto* map =
-        app.add_subcommand("map", "Containers, users, credentials, and mounts on them");
+    auto* map = app.add_subcommand("map", "Containers, users, credentials, and mounts on them");
     auto options = std::make_shared<Options>();
     map->add_flag("--all,-a", options->view.everything,
                   "Also places and users with neither credentials nor mounts");

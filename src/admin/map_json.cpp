@@ -9,14 +9,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json optional_text(const std::string& text) {
-    return text.empty() ? ordered_json(nullptr) : ordered_json(json_string(text));
-}
-
-ordered_json optional_time(std::int64_t time) {
-    return time == 0 ? ordered_json(nullptr) : ordered_json(time);
-}
-
 ordered_json credential_json(const Candidate& credential) {
     return {
         {"source", json_string(credential.source)},         {"name", optional_text(credential.name)},

@@ -9,18 +9,6 @@ namespace {
 
 using nsutil::NamespaceKind;
 
-std::string_view server_of(std::string_view source) {
-    const auto begin = source.find_first_not_of("/\\");
-    if (begin == std::string_view::npos) return {};
-    source.remove_prefix(begin);
-    return source.substr(0, source.find_first_of("/\\"));
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 /// "alice" of "alice@LAB.TEST" and of "LAB\alice".
 std::string_view bare_user(std::string_view name) {
     if (const auto backslash = name.rfind('\\'); backslash != std::string_view::npos)
@@ -29,7 +17,8 @@ std::string_view bare_user(std::string_view name) {
 }
 
 bool is_for(const Candidate& candidate, std::string_view username) {
-    return !username.empty() && same_name(bare_user(candidate.principal), bare_user(username));
+    return !username.empty() &&
+           nsutil::same_but_for_case(bare_user(candidate.principal), bare_user(username));
 }
 
 bool is_in(const SessionRecord& record, const MapPlace& place) {
@@ -41,7 +30,8 @@ bool is_in(const SessionRecord& record, const MapPlace& place) {
 bool belongs(const SessionRecord& record, const MapMount& mount, std::uint32_t uid) {
     const auto& key = record.key;
     if (key.creduid != uid) return false;
-    if (!same_name(key.host, mount.server) && (mount.address.empty() || key.address != mount.address))
+    if (!nsutil::same_but_for_case(key.host, mount.server) &&
+        (mount.address.empty() || key.address != mount.address))
         return false;
     return mount.username.empty() || key.user.empty() || key.user == mount.username;
 }
@@ -220,7 +210,7 @@ nsutil::Result<std::vector<MapMount>> kerberos_mounts(std::string_view mountinfo
         if (known == mounts.end()) {
             MapMount mount;
             mount.source = one.source;
-            mount.server = server_of(one.option("unc").value_or(one.source));
+            mount.server = one.smb_host();
             mount.address = one.option("addr").value_or("");
             mount.username = one.option("username").value_or("");
             mount.security = security;

@@ -5,12 +5,6 @@
 namespace nsupcall::admin {
 namespace {
 
-/// Whether `path` is `folder` or lies below it.
-bool is_below(std::string_view path, std::string_view folder) {
-    if (folder == "/") return path.starts_with('/');
-    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
 std::string join(std::string_view folder, std::string_view rest) {
     while (rest.starts_with('/')) rest.remove_prefix(1);
     if (rest.empty()) return std::string(folder);
@@ -32,6 +26,11 @@ std::string host_path_of(const nsutil::Mount& mount, const nsutil::MountTable& h
 }
 
 }  // namespace
+
+bool is_below(std::string_view path, std::string_view folder) {
+    if (folder == "/") return path.starts_with('/');
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
 
 std::string volume_of(std::string_view host_path) {
     constexpr std::string_view kVolumes = "/volumes/", kKubernetes = "kubernetes.io~";

@@ -20,6 +20,9 @@ struct MountBehind {
     std::string volume;     ///< "secret creds", "csi smb", "volume data"; empty where it is none
 };
 
+/// Whether `path` is `folder` or lies below it, by their names.
+[[nodiscard]] bool is_below(std::string_view path, std::string_view folder);
+
 /// The volume that a path on the host belongs to, by the folders of the kubelet
 /// (".../volumes/kubernetes.io~KIND/NAME/...") and of engines (".../volumes/NAME/_data"). Empty for none.
 [[nodiscard]] std::string volume_of(std::string_view host_path);

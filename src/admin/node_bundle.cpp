@@ -11,9 +11,9 @@
 #include <memory>
 #include <string_view>
 
-#include "admin/digest.hpp"
 #include "admin/elf_interpreter.hpp"
 #include "nsutil/bounded_read.hpp"
+#include "session/name_hash.hpp"
 
 namespace nsupcall::admin {
 namespace {
@@ -94,14 +94,10 @@ Result<Bundle> Bundle::read(const std::string& folder) {
 }
 
 std::string Bundle::name() const {
-    Digest digest;
-    for (const auto& file : files_) {
-        digest.add(file.folder);
-        digest.add(file.name);
-        digest.add(file.mode == 0755 ? "x" : "-");
-        digest.add(file.content);
-    }
-    return fmt::format("{}-{:016x}", NSUPCALL_VERSION, digest.value());
+    NameHash digest;
+    for (const auto& file : files_)
+        digest.text(file.folder).text(file.name).text(file.mode == 0755 ? "x" : "-").text(file.content);
+    return fmt::format("{}-{}", NSUPCALL_VERSION, digest.hex());
 }
 
 Result<Bundle> Bundle::moved_to(const std::string& folder) const {

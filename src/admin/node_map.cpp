@@ -35,7 +35,7 @@ class Mapper {
         map_.unseen = survey->unseen;
         read_places(*survey);
         add_mounters_to_host();
-        if (options_.look) look();
+        look();
         std::vector<StoredSession> sessions = read_sessions();
         settle_mounts(map_, sessions);
         std::stable_sort(

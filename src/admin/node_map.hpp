@@ -77,7 +77,6 @@ struct MapOptions {
     std::string config = kConfigPath;  ///< rules; below no root
     std::string sessions = SessionStore::kFolder;
     std::int64_t look_ms = 5'000;  ///< for all credentials together
-    bool look = true;              ///< look into credentials at all
 };
 
 struct NodeMap {

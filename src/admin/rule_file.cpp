@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "admin/digest.hpp"
+#include "session/name_hash.hpp"
 
 namespace nsupcall::admin {
 namespace {
@@ -28,9 +28,7 @@ std::string mark_of(RuleOwner owner) {
 }
 
 std::string digest_of(std::string_view rules) {
-    Digest digest;
-    digest.add(rules);
-    return fmt::format("{:016x}", digest.value());
+    return NameHash().text(rules).hex();
 }
 
 std::string path_of(const std::string& name) {

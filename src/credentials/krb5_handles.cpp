@@ -68,4 +68,12 @@ std::string print_principal(krb5_context context, krb5_const_principal principal
     return text;
 }
 
+std::string default_realm(krb5_context context) {
+    char* realm = nullptr;
+    if (krb5_get_default_realm(context, &realm) != 0) return {};
+    std::string text(realm);
+    krb5_free_default_realm(context, realm);
+    return text;
+}
+
 }  // namespace nsupcall

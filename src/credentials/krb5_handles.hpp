@@ -52,4 +52,7 @@ template <class Owner, class Raw>
 /// "name@REALM", or an empty string where it cannot be printed.
 [[nodiscard]] std::string print_principal(krb5_context context, krb5_const_principal principal);
 
+/// The realm of who names none, by krb5.conf; an empty string where there is none.
+[[nodiscard]] std::string default_realm(krb5_context context);
+
 }  // namespace nsupcall

@@ -22,14 +22,6 @@ constexpr std::array<std::pair<Verdict, int>, 7> kCodes = {{{Verdict::absent, EN
                                                             {Verdict::kdc_unreachable, EHOSTUNREACH},
                                                             {Verdict::kdc_refused, EKEYREJECTED}}};
 
-std::string default_realm(krb5_context context) {
-    char* realm = nullptr;
-    if (krb5_get_default_realm(context, &realm) != 0) return {};
-    std::string text(realm);
-    krb5_free_default_realm(context, realm);
-    return text;
-}
-
 /// With %{realm}: that of user=, else the namespace's default. Empty where no pattern needs any.
 Variables all_variables(krb5_context context, const CredentialQuery& query) {
     const auto& settings = query.settings;

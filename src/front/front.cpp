@@ -20,6 +20,7 @@
 #include "engine/message.hpp"
 #include "front/calls.hpp"
 #include "keys/reject_seconds.hpp"
+#include "keys/usual_deadline.hpp"
 
 namespace nsupcall::front {
 namespace {
@@ -30,7 +31,7 @@ using engine::Outcome;
 using engine::Verb;
 
 constexpr long kNanosecondsPerSecond = 1'000'000'000, kNanosecondsPerMillisecond = 1'000'000;
-constexpr std::uint64_t kDeadlineNs = 15ULL * kNanosecondsPerSecond;  // the helper's own
+constexpr std::uint64_t kDeadlineNs = kUsualDeadlineMs * std::uint64_t{kNanosecondsPerMillisecond};
 constexpr std::uint32_t kGraceMs = 1000;  // the engine's last word comes half a second after its deadline
 constexpr int kAnswered = 0, kRejected = 1, kNobody = 2;
 constexpr char kEngineOption[] = "--engine=";

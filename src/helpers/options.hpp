@@ -11,6 +11,7 @@
 #include "helpers/chronicle.hpp"
 #include "idmap/chain.hpp"
 #include "keys/key_service.hpp"
+#include "keys/usual_deadline.hpp"
 #include "nsutil/result.hpp"
 #include "privsep/logon_upcall.hpp"
 #include "privsep/spnego_upcall.hpp"
@@ -18,7 +19,7 @@
 
 namespace nsupcall {
 
-inline constexpr std::chrono::milliseconds kUsualDeadline = std::chrono::seconds(15);
+inline constexpr std::chrono::milliseconds kUsualDeadline{kUsualDeadlineMs};
 
 /// When a front end began, by what it says.
 /// @param nanoseconds  of CLOCK_MONOTONIC

@@ -160,6 +160,11 @@ void tell(const HelperOptions& options, Record& record, int code, const std::str
     record.untold = options.chronicle.add(std::move(story));
 }
 
+/// The type that the key is served as.
+const std::string& served_type(const HelperOptions& options, const KeyDescription& description) {
+    return options.test_type.empty() ? description.type : options.test_type;
+}
+
 }  // namespace
 
 Result<KeyDescription> describe_pending(const HelperOptions& options, const PendingKey& key) {
@@ -173,8 +178,7 @@ Result<KeyDescription> describe_pending(const HelperOptions& options, const Pend
 }
 
 bool asks_for_token(const HelperOptions& options, const KeyDescription& description) {
-    const auto& type = options.test_type.empty() ? description.type : options.test_type;
-    return options.call == CallType::key && type == "cifs.spnego";
+    return options.call == CallType::key && served_type(options, description) == "cifs.spnego";
 }
 
 SpnegoEnd answer_spnego_key(const HelperOptions& options, const PendingKey& key,
@@ -221,7 +225,7 @@ int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {
         options.key, [&](const nsutil::Deadline& changed) { arm_last_word(options.key, changed); });
     auto description = describe_pending(options, key);
     if (description && !asks_for_token(options, *description)) {
-        const auto& type = options.test_type.empty() ? description->type : options.test_type;
+        const auto& type = served_type(options, *description);
         return answer_other_key(options, key, *description, type, deadline);
     }
     return answer_spnego_key(options, key, std::move(description), deadline).status;

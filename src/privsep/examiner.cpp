@@ -19,14 +19,6 @@ namespace {
 
 using nsutil::Result;
 
-std::string default_realm(krb5_context context) {
-    char* realm = nullptr;
-    if (krb5_get_default_realm(context, &realm) != 0) return {};
-    std::string text(realm);
-    krb5_free_default_realm(context, realm);
-    return text;
-}
-
 /// Who owns the files behind the candidates, and on which mounts they lie.
 std::vector<CandidateFile> look_at_files(const Trace& trace) {
     std::vector<CandidateFile> files;

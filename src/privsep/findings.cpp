@@ -8,7 +8,6 @@
 namespace nsupcall {
 namespace {
 
-constexpr std::int32_t kErrnoMost = 4094;
 constexpr std::size_t kKdcTextMost = 256;  ///< bytes; a DNS name has 253 at most
 constexpr std::uint32_t kModeMost = 0177777;
 
@@ -92,8 +91,8 @@ nsutil::Result<Findings> decode_findings(std::span<const std::byte> bytes) {
     findings.realm = reader.text();
     const bool lists = read_list(reader, findings.kdcs, kFindingsKdcsMost) &&
                        read_list(reader, findings.files, Trace::kCandidatesMost);
-    if (!lists || !reader.at_end() || has_ticket > 1 || findings.code < 0 || findings.code > kErrnoMost ||
-        (findings.code == 0 && findings.client.empty()))
+    if (!lists || !reader.at_end() || has_ticket > 1 || findings.code < 0 ||
+        findings.code > kReplyErrnoMost || (findings.code == 0 && findings.client.empty()))
         return nsutil::fail(EPROTO, "the worker's findings are malformed");
     return findings;
 }

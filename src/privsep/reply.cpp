@@ -6,10 +6,8 @@
 namespace nsupcall {
 namespace {
 
-constexpr std::int32_t kErrnoMost = 4094;
-
 bool consistent(const Reply& reply) {
-    if (reply.code < 0 || reply.code > kErrnoMost) return false;
+    if (reply.code < 0 || reply.code > kReplyErrnoMost) return false;
     const bool has_token = !reply.token.empty() && !reply.session_key.empty();
     const bool has_no_token = reply.token.empty() && reply.session_key.empty();
     const bool has_payload = !reply.payload.empty();

@@ -21,6 +21,10 @@ enum class WorkerEnd : std::uint32_t {
     forbidden_call,  ///< it made a system call that nothing in it should ever make
 };
 
+/// The highest errno that a key can be rejected with: KEYCTL_REJECT takes less than MAX_ERRNO.
+/// @source Linux security/keys/keyctl.c (keyctl_reject_key)
+inline constexpr std::int32_t kReplyErrnoMost = 4094;
+
 /// A token, a payload, or the reason why there is none.
 struct Reply {
     WorkerEnd end = WorkerEnd::answered;

@@ -16,7 +16,6 @@ using nsutil::fail;
 using nsutil::Result;
 
 constexpr std::uint32_t kNobody = 65534;
-constexpr int kErrnoMost = 4094;
 
 /// What became of a child that sent no reply.
 std::string describe_end(nsutil::Child& child) {
@@ -120,7 +119,7 @@ Reply failed_reply(int code, std::string message) {
 }
 
 void set_failure(Reply& reply, const nsutil::Error& error) {
-    reply.code = error.code > 0 && error.code <= kErrnoMost ? error.code : EKEYREJECTED;
+    reply.code = error.code > 0 && error.code <= kReplyErrnoMost ? error.code : EKEYREJECTED;
     reply.message = error.text();
 }
 

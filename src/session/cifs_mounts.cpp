@@ -71,21 +71,9 @@ std::string normalise_address(std::string text) {
     return printed.data();
 }
 
-/// "host" of "//host/share" or "\\host\share".
-std::string host_of(std::string_view source) {
-    const auto begin = source.find_first_not_of("/\\");
-    if (begin == std::string_view::npos) return {};
-    return std::string(source.substr(begin, source.find_first_of("/\\", begin) - begin));
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 CifsMount describe(const LibMount& lib, libmnt_fs* fs) {
     CifsMount mount;
-    if (const char* source = lib.get_source(fs)) mount.host = host_of(source);
+    if (const char* source = lib.get_source(fs)) mount.host = nsutil::smb_host_of(source);
     const char* text = lib.get_options(fs);
     if (text == nullptr) return mount;
     const auto options = nsutil::MountOptions::parse(text);
@@ -120,15 +108,16 @@ Result<std::vector<CifsMount>> parse_cifs_mounts(const std::string& mountinfo) {
     libmnt_fs* fs = nullptr;
     while (lib->next_fs(table.get(), iterator.get(), &fs) == 0) {
         const char* type = lib->get_type(fs);
-        if (type != nullptr && (same_name(type, "cifs") || same_name(type, "smb3")))
+        if (type != nullptr &&
+            (nsutil::same_but_for_case(type, "cifs") || nsutil::same_but_for_case(type, "smb3")))
             mounts.push_back(describe(*lib, fs));
     }
     return mounts;
 }
 
 bool may_belong(const SessionKey& key, const CifsMount& mount) {
-    const bool same_server =
-        same_name(key.host, mount.host) || (!mount.address.empty() && mount.address == key.address);
+    const bool same_server = nsutil::same_but_for_case(key.host, mount.host) ||
+                             (!mount.address.empty() && mount.address == key.address);
     if (!same_server || !mount.cruid) return false;
     if (mount.multiuser) return true;
     return mount.cruid == key.creduid && (key.user.empty() || mount.user.empty() || key.user == mount.user);

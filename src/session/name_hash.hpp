@@ -1,6 +1,6 @@
 #pragma once
 /// @file
-/// Names of files from what they are about.
+/// Short names for contents.
 
 #include <array>
 #include <cstdint>
@@ -10,7 +10,9 @@
 
 namespace nsupcall {
 
-/// FNV-1a. Names need to be short, not secret: what a file holds decides, not what it is called.
+/// FNV-1a (Fowler, Noll, Vo), 64 bits, over parts: names of files, and what tells builds and edits apart.
+/// Names need to be short, not secret: what a file holds decides, not what it is called; nobody's safety
+/// rests on it.
 class NameHash {
   public:
     NameHash& text(std::string_view bytes) {

@@ -4,28 +4,21 @@
 /// Usage: generate_worker_filter [--sanitizer] > worker_filter.inc
 
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
-#include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
+
+#include "privsep/filter/seccomp_program.hpp"
 
 namespace {
 
-[[noreturn]] void die(const char* what, int error) {
-    (void)std::fprintf(stderr, "generate_worker_filter: %s: %s\n", what,
-                       std::strerror(error < 0 ? -error : error));
-    std::exit(1);
-}
+using nsupcall::SeccompProgram;
+using nsupcall::write_for_all;
 
 /// What libkrb5, glibc (malloc, stdio, resolver, built-in NSS) and the worker itself call. Each was seen in
 /// an upcall of tests/integration, or stands beside one that was: the same work on arm64, in another version
@@ -130,64 +123,10 @@ constexpr const char* kTrapped[] = {"execve",
                                     "setfsgid",
                                     "capset"};
 
-class Filter {
-  public:
-    explicit Filter(std::uint32_t architecture) : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
-        if (context_ == nullptr) die("seccomp_init", ENOMEM);
-        if (architecture != seccomp_arch_native()) {
-            check("arch", seccomp_arch_add(context_, architecture));
-            check("arch", seccomp_arch_remove(context_, SCMP_ARCH_NATIVE));
-        }
-        architecture_ = architecture;
-        check("bad arch", seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
-        // A tree: one upcall makes a few hundred calls, each of which walks the program.
-        check("optimise", seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-    }
-    ~Filter() { seccomp_release(context_); }
-    Filter(const Filter&) = delete;
-    Filter& operator=(const Filter&) = delete;
-
-    /// Calls that an architecture does not have (open on arm64, say) are left out.
-    void rule(std::uint32_t action, const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-        if (seccomp_syscall_resolve_name_arch(architecture_, call) < 0) {
-            if (seccomp_syscall_resolve_name(call) == __NR_SCMP_ERROR) die(call, ENOSYS);
-            return;
-        }
-        // Rules take the number of the machine that this tool runs on; libseccomp translates.
-        const std::vector<scmp_arg_cmp> list(arguments);
-        check(call, seccomp_rule_add_array(context_, action, seccomp_syscall_resolve_name(call),
-                                           static_cast<unsigned>(list.size()), list.data()));
-    }
-    void allow(const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
-        rule(SCMP_ACT_ALLOW, call, arguments);
-    }
-
-    void write_program(const char* name) {
-        const int fd = ::memfd_create("filter", 0);
-        if (fd < 0) die("memfd_create", errno);
-        check("export", seccomp_export_bpf(context_, fd));
-        std::vector<sock_filter> program(static_cast<std::size_t>(::lseek(fd, 0, SEEK_END)) /
-                                         sizeof(sock_filter));
-        if (::pread(fd, program.data(), program.size() * sizeof(sock_filter), 0) < 0) die("read", errno);
-        (void)::close(fd);
-        std::printf("constexpr sock_filter %s[] = {\n", name);
-        for (const auto& step : program)
-            std::printf("    {0x%02x, %u, %u, 0x%08x},\n", step.code, step.jt, step.jf, step.k);
-        std::printf("};\n");
-    }
-
-  private:
-    static void check(const char* what, int error) {
-        if (error != 0) die(what, error);
-    }
-    scmp_filter_ctx context_;
-    std::uint32_t architecture_ = 0;
-};
-
 constexpr std::uint64_t kExec = PROT_EXEC;
 constexpr std::uint64_t kSocketType = 0xf;  // SOCK_TYPE_MASK: less SOCK_CLOEXEC and SOCK_NONBLOCK
 
-void fill(Filter& filter, bool sanitizer) {
+void fill(SeccompProgram& filter, bool sanitizer) {
     for (const char* call : kAllowed) filter.allow(call);
     for (const char* call : kTrapped) filter.rule(SCMP_ACT_TRAP, call);
     // Anonymous memory only. A file of the container that cannot be mapped at all cannot be half-loaded
@@ -235,21 +174,16 @@ void fill(Filter& filter, bool sanitizer) {
 
 int main(int argc, char** argv) {
     const bool sanitizer = argc > 1 && std::strcmp(argv[1], "--sanitizer") == 0;
-    const struct {
-        const char* condition;
-        std::uint32_t architecture;
-    } all[] = {{"#if defined(__x86_64__) && !defined(__ILP32__)\n", SCMP_ARCH_X86_64},
-               {"#elif defined(__aarch64__)\n", SCMP_ARCH_AARCH64}};
-    for (const auto& [condition, architecture] : all) {
-        (void)std::fputs(condition, stdout);
-        Filter filter(architecture);
+    return write_for_all([&](std::uint32_t architecture) {
+        SeccompProgram filter(architecture);
+        // A tree: one upcall makes a few hundred calls, each of which walks the program.
+        filter.arrange_as_tree();
         fill(filter, sanitizer);
-        filter.write_program("kWorkerFilter");
-        Filter wider(architecture);
+        filter.write("kWorkerFilter");
+        SeccompProgram wider(architecture);
+        wider.arrange_as_tree();
         fill(wider, sanitizer);
         for (const char* call : kAllowedForGssproxy) wider.allow(call);
-        wider.write_program("kWorkerFilterWithGssproxy");
-    }
-    std::puts("#else\n#error \"no seccomp program for this architecture\"\n#endif");
-    return std::fflush(stdout) == 0 ? 0 : 1;
+        wider.write("kWorkerFilterWithGssproxy");
+    });
 }
