@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "nsutil/deadline.hpp"
 #include "nsutil/result.hpp"
@@ -20,7 +21,14 @@ class Child {
   public:
     Child(Child&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), channel_(std::move(other.channel_)) {}
-    Child& operator=(Child&&) = delete;
+    Child& operator=(Child&& other) noexcept {
+        if (this != &other) {
+            kill();
+            pid_ = std::exchange(other.pid_, -1);
+            channel_ = std::move(other.channel_);
+        }
+        return *this;
+    }
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
     ~Child() { kill(); }
@@ -32,6 +40,13 @@ class Child {
     /// @errors those of socketpair(2) and fork(2)
     template <class Body>
     [[nodiscard]] static Result<Child> spawn(Body&& body) {
+        stay_on_this_cpu();
+        return spawn_ahead(std::forward<Body>(body));
+    }
+
+    /// The same for a child that waits for something to do: each may be on any CPU, until come_together().
+    template <class Body>
+    [[nodiscard]] static Result<Child> spawn_ahead(Body&& body) {
         auto forked = fork_with_channel();
         if (!forked) return propagate(forked);
         // An exception must not come out of here into the parent's code, which would run twice then.
@@ -39,6 +54,14 @@ class Child {
             exit_now([&]() noexcept { return std::forward<Body>(body)(forked->channel.get()); }());
         return Child(forked->pid, std::move(forked->channel));
     }
+
+    /// From now on both stay on the CPU that the caller is on.
+    void come_together() const;
+
+    /// Sends the child one message, with copies of the descriptors.
+    /// @param descriptors  kDescriptorsMost at most
+    /// @return 0 or an errno; EPIPE where the child has ended
+    [[nodiscard]] int send(std::span<const std::byte> message, std::span<const int> descriptors) const;
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
@@ -69,6 +92,7 @@ class Child {
     Child(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
     [[nodiscard]] static Result<Forked> fork_with_channel();
     [[nodiscard]] static Result<pid_t> fork_alone();
+    static void stay_on_this_cpu();
     [[noreturn]] static void exit_now(int status);
 
     pid_t pid_;
@@ -84,6 +108,19 @@ template <class Body>
     if (pid && *pid == 0) Child::exit_now([&]() noexcept { return std::forward<Body>(body)(); }());
     return pid;
 }
+
+/// Descriptors that come with one message.
+inline constexpr std::size_t kDescriptorsMost = 8;
+
+/// What a child was sent.
+struct ChildMessage {
+    std::size_t size = 0;  ///< bytes; 0: the parent has gone
+    std::vector<UniqueFd> descriptors;
+};
+
+/// Waits, within the child, for what Child::send() sends; without a deadline.
+/// @errors EMSGSIZE it does not fit into `buffer`, or more descriptors came than allowed; those of recvmsg(2)
+[[nodiscard]] Result<ChildMessage> receive_from_parent(int channel_fd, std::span<std::byte> buffer);
 
 /// Sends the one message from within the child. @return 0 or an errno
 [[nodiscard]] int send_message(int channel_fd, std::span<const std::byte> message);

@@ -24,6 +24,9 @@ class Deadline {
         return left <= 0 ? 0 : static_cast<int>(left < kMostMs ? left : kMostMs);
     }
 
+    /// The point itself, for another process of the same machine.
+    [[nodiscard]] Clock::time_point end() const { return end_; }
+
     [[nodiscard]] bool passed() const { return Clock::now() >= end_; }
 
   private:

@@ -79,6 +79,20 @@ NamespaceSet NamespaceSet::none(const NamespaceView& own) {
     return set;
 }
 
+NamespaceSet::Handles NamespaceSet::handles() const {
+    return {fd(NamespaceKind::mount).get(), fd(NamespaceKind::net).get(), fd(NamespaceKind::user).get(),
+            root_.get()};
+}
+
+NamespaceSet NamespaceSet::adopt(UniqueFd mount, UniqueFd net, UniqueFd user, UniqueFd root) {
+    NamespaceSet set;
+    set.fds_[static_cast<std::size_t>(NamespaceKind::mount)] = std::move(mount);
+    set.fds_[static_cast<std::size_t>(NamespaceKind::net)] = std::move(net);
+    set.fds_[static_cast<std::size_t>(NamespaceKind::user)] = std::move(user);
+    set.root_ = std::move(root);
+    return set;
+}
+
 Result<NamespaceSet> NamespaceSet::open(const Task& task, const NamespaceView& own) {
     auto view = NamespaceView::of_task(task);
     if (!view) return propagate(view);

@@ -72,6 +72,16 @@ class NamespaceSet {
     /// The caller's own namespaces: nothing to enter, ids are the same on both sides.
     [[nodiscard]] static NamespaceSet none(const NamespaceView& own);
 
+    /// What another process needs to enter the same: its descriptors, borrowed, -1 where nothing is entered.
+    struct Handles {
+        int mount = -1, net = -1, user = -1, root = -1;
+    };
+    [[nodiscard]] Handles handles() const;
+
+    /// From the handles of a set that a process with the same own namespaces opened. It can be entered;
+    /// view() and uid_map() say nothing.
+    [[nodiscard]] static NamespaceSet adopt(UniqueFd mount, UniqueFd net, UniqueFd user, UniqueFd root);
+
     [[nodiscard]] const NamespaceView& view() const noexcept { return view_; }
     [[nodiscard]] const IdMap& uid_map() const noexcept { return uid_map_; }
     [[nodiscard]] bool enters(NamespaceKind kind) const { return static_cast<bool>(fd(kind)); }
