@@ -144,7 +144,7 @@ class Lookers {
         query.host_uid = target.host_uid;
         query.container = who->container;
         if (!options_.config.empty())
-            query.settings = choose_settings(options_.config,
+            query.settings = choose_settings({options_.config},
                                              {.host = query.host,
                                               .address = target.address,
                                               .user = target.user,

@@ -208,7 +208,7 @@ IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& given,
     }
     outcome.job.requester = std::move(*requester);
     const auto& who = *outcome.job.requester;
-    auto chosen = choose_settings(given.config, {.creduid = who.status.uids.real}, who);
+    auto chosen = choose_settings({given.config}, {.creduid = who.status.uids.real}, who);
     outcome.job.rule = chosen.settings.rule;
     outcome.job.config_problems = std::move(chosen.problems);
     if (chosen.settings.deny) {

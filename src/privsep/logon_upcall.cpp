@@ -62,7 +62,7 @@ JobOutcome answer_logon(const LogonRequest& request, const LogonOptions& given, 
     if (!requester) return refuse(requester.error().code, requester.error().text());
     outcome.requester = std::move(*requester);
     const auto& who = *outcome.requester;
-    auto chosen = choose_settings(given.config, {.address = request.address, .creduid = host_uid}, who);
+    auto chosen = choose_settings({given.config}, {.address = request.address, .creduid = host_uid}, who);
     const auto& settings = chosen.settings;
     outcome.rule = settings.rule;
     outcome.config_problems = std::move(chosen.problems);

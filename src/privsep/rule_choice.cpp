@@ -53,9 +53,11 @@ std::string cgroup_text(const Requester& requester, const Place* place) {
     return anchor->read("cgroup", kCgroupTextLimit).value_or("");
 }
 
-RuleChoice choose(const std::string& config, Subject subject, const Requester& requester,
-                  const Place* place) {
-    const auto rules = RuleSet::load(config);
+RuleChoice choose(const RuleSource& source, Subject subject, const Requester& requester, const Place* place) {
+    const auto* prepared = source.prepared != nullptr ? source.prepared->current(source.config) : nullptr;
+    std::optional<RuleSet> loaded;
+    if (prepared == nullptr) loaded.emplace(RuleSet::load(source.config));
+    const auto& rules = prepared != nullptr ? *prepared : *loaded;
     subject.kind = kind_of(requester, place);
     if (rules.need_cgroup()) {
         const auto text = cgroup_text(requester, place);
@@ -70,9 +72,9 @@ RuleChoice choose(const std::string& config, Subject subject, const Requester& r
 
 }  // namespace
 
-RuleChoice choose_settings(const std::string& config, const SpnegoRequest& request, std::uint32_t creduid,
+RuleChoice choose_settings(const RuleSource& source, const SpnegoRequest& request, std::uint32_t creduid,
                            const Requester& requester, const Place* place) {
-    return choose(config,
+    return choose(source,
                   {.host = lower_case(request.host),
                    .address = request.address,
                    .user = request.user,
@@ -81,8 +83,8 @@ RuleChoice choose_settings(const std::string& config, const SpnegoRequest& reque
                   requester, place);
 }
 
-RuleChoice choose_settings(const std::string& config, Subject subject, const Requester& requester) {
-    return choose(config, std::move(subject), requester, nullptr);
+RuleChoice choose_settings(const RuleSource& source, Subject subject, const Requester& requester) {
+    return choose(source, std::move(subject), requester, nullptr);
 }
 
 nsutil::Result<Place> apply_target(TargetChoice target, nsutil::Result<Place> place,

@@ -43,6 +43,7 @@ RuleSet RuleSet::load(const std::string& path) {
     RuleSet set;
     struct stat info = {};
     const auto look = [&](const std::string& name) {
+        set.sources_.push_back(name);
         if (::stat(name.c_str(), &info) == 0) return true;
         if (errno != ENOENT && errno != ENOTDIR) set.lose_file(name, 0, std::strerror(errno), {});
         return false;
@@ -62,6 +63,7 @@ RuleSet RuleSet::load(const std::string& path) {
                 set.lose_file(folder, 0, "too many files", {});
                 break;
             }
+            set.sources_.push_back(names[at]);
             read(names[at]);
         }
     }

@@ -38,6 +38,8 @@ class RuleSet {
     /// What is wrong, in the order of files and lines; empty where nothing is.
     [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
     [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
+    /// The names that load() has looked at: the file's, the folder's, those of the files in it.
+    [[nodiscard]] const std::vector<std::string>& sources() const { return sources_; }
     [[nodiscard]] const Settings& defaults() const { return defaults_; }
 
   private:
@@ -57,6 +59,7 @@ class RuleSet {
     Settings defaults_;
     std::vector<Rule> rules_;
     std::vector<Finding> findings_;
+    std::vector<std::string> sources_;
     bool lost_file_ = false;   ///< only deny rules count
     bool refuse_all_ = false;  ///< a lost file spoke of deny
 };
