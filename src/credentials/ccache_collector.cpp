@@ -1,6 +1,10 @@
 #include "credentials/ccache_collector.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
+
+#include "nsutil/bounded_read.hpp"
 
 namespace nsupcall {
 
@@ -53,11 +57,26 @@ std::vector<FoundCcache>& CcacheCollector::ranked() {
     return found_;
 }
 
-bool CcacheCollector::settled() const {
+bool CcacheCollector::serves(const FoundCcache& found) const {
     // mount.cifs run by root says user=root whether anybody asked for that or not.
-    const bool whoever = query_.user.empty() || query_.user == "root";
-    return std::ranges::any_of(found_,
-                               [&](const FoundCcache& found) { return whoever || found.matches_user; });
+    return found.matches_user || query_.user.empty() || query_.user == "root";
+}
+
+bool CcacheCollector::settled() const {
+    return std::ranges::any_of(found_, [this](const FoundCcache& found) { return serves(found); });
+}
+
+bool CcacheCollector::decides(const CcacheName& collection, const std::string& full_name) const {
+    // What a user has made the primary cache of a collection is what its own programs use.
+    if (look_at_all_ || collection.type != "DIR" || found_.empty()) return false;
+    const auto& last = found_.back();
+    if (last.entry + 1 != candidates_.size() || last.cache.service_ticket() == nullptr || !serves(last))
+        return false;
+    constexpr std::size_t kNameMost = 4096;
+    auto primary = nsutil::read_file_at(AT_FDCWD, (collection.residual + "/primary").c_str(), kNameMost);
+    if (!primary) return false;
+    primary->resize(std::min(primary->find('\n'), primary->size()));
+    return full_name == "DIR::" + collection.residual + "/" + *primary;
 }
 
 bool CcacheCollector::seen(const std::string& full_name) const {
@@ -113,6 +132,8 @@ void CcacheCollector::gather_collection(const std::string& source, const CcacheN
             note({source, full_name, objection->verdict, {}, 0, objection->detail});
         else
             examine(source, full_name, std::move(ccache));
+        // libkrb5 lists the primary cache first.
+        if (count == 1 && decides(name, full_name)) break;
     }
     krb5_cccol_cursor_free(context_, &cursor);
     if (count > 0) return;

@@ -34,7 +34,11 @@ class CcacheCollector {
     /// What is gathered from here on belongs to the source at position `order` of the settings.
     void begin_source(std::size_t order) { order_ = order; }
 
-    /// Looks at the cache `name`, or at every cache of the collection that it names.
+    /// Also caches behind one that would be used in any case; for who wants to know of all.
+    void look_at_all() { look_at_all_ = true; }
+
+    /// Looks at the cache `name`, or at every cache of the collection that it names: of a DIR collection at
+    /// the primary one alone where that has a ticket for the service, and for whom the request names.
     void gather(const std::string& source, const CcacheName& name);
     /// Looks at an open cache.
     void examine(const std::string& source, const std::string& full_name, Ccache ccache);
@@ -55,6 +59,8 @@ class CcacheCollector {
 
   private:
     void gather_collection(const std::string& source, const CcacheName& name);
+    [[nodiscard]] bool decides(const CcacheName& collection, const std::string& full_name) const;
+    [[nodiscard]] bool serves(const FoundCcache& found) const;
     [[nodiscard]] bool seen(const std::string& full_name) const;
     [[nodiscard]] bool matches_user(krb5_const_principal principal) const;
     [[nodiscard]] bool better(const FoundCcache& a, const FoundCcache& b) const;
@@ -63,6 +69,7 @@ class CcacheCollector {
     const CredentialQuery& query_;
     std::vector<std::string> hosts_;
     std::size_t order_ = 0;
+    bool look_at_all_ = false;
     std::vector<Candidate> candidates_;
     std::vector<FoundCcache> found_;
 };

@@ -67,7 +67,9 @@ Locator::Locator(krb5_context context, const CredentialQuery& query, Trace& trac
       examination_(examination),
       variables_(all_variables(context, query)),
       services_(service_names(query, variables_)),
-      collector_(context, query, services_.empty() ? std::vector{query.host} : services_) {}
+      collector_(context, query, services_.empty() ? std::vector{query.host} : services_) {
+    if (examination != nullptr) collector_.look_at_all();
+}
 
 void Locator::announce_wait() const {
     if (!before_a_wait_) return;
@@ -226,6 +228,7 @@ Locator::Served Locator::search() {
 }
 
 void Locator::look_around() {
+    collector_.look_at_all();
     std::size_t order = 0;
     for (const auto source : query_.settings.sources) {
         collector_.begin_source(order++);
