@@ -84,15 +84,14 @@ bool proven(int status_fd, const BoundaryPlan& plan) {
            status->no_new_privs && status->seccomp_mode == 2;
 }
 
+std::optional<BoundaryFailure> failed(const char* step, int error) {
+    return BoundaryFailure{step, error};
+}
+
 }  // namespace
 
-std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
-    const auto failed = [](const char* step, int error) {
-        return std::optional(BoundaryFailure{step, error});
-    };
-
-    // 1. Nothing worth stealing: no key, no environment, no terminal, no groups but the requester's. The
-    //    groups come before the user namespace, in which setgroups may be denied.
+std::optional<BoundaryFailure> begin_boundary(BoundaryHead& head) {
+    // 1. Nothing worth stealing: no key, no environment, no terminal.
     if (const int error = nsutil::bind_to_parent()) return failed("bind to the broker", error);
     if (const int error = drop_key_access()) return failed("give up the keys", error);
     // A time zone of its own, or the first date would make glibc read the container's /etc/localtime. The
@@ -101,8 +100,26 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     static char* environment[] = {time_zone, nullptr};
     ::environ = environment;
     if (const int error = nsutil::detach_standard_streams()) return failed("let go of the terminal", error);
-    const int status_fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (status_fd < 0) return failed("open the own status", errno);
+    head.status_fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (head.status_fd < 0) return failed("open the own status", errno);
+    return std::nullopt;
+}
+
+std::optional<BoundaryFailure> drop_bounding_set_ahead(BoundaryHead& head) {
+    if (const int error = nsutil::drop_bounding_set()) return failed("drop the bounding set", error);
+    head.bounding_set_dropped = true;
+    return std::nullopt;
+}
+
+std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
+    BoundaryHead head;
+    if (auto failure = begin_boundary(head)) return failure;
+    return cross_boundary(plan, head);
+}
+
+std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan, const BoundaryHead& head) {
+    const int status_fd = head.status_fd;
+    // No groups but the requester's. They come before the user namespace, in which setgroups may be denied.
     if (const int error = nsutil::set_groups(plan.host_gid, plan.host_groups))
         return failed("set groups", error);
 
@@ -113,8 +130,11 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     if (const int error = plan.namespaces.enter_user()) return failed("enter the user namespace", error);
 
     // 3. The user. The bounding set goes first: dropping from it needs the capability that goes with the
-    // user.
-    if (const int error = nsutil::drop_bounding_set()) return failed("drop the bounding set", error);
+    // user. A new user namespace has given the whole set again (Linux kernel/user_namespace.c,
+    // set_cred_user_ns).
+    const bool dropped = head.bounding_set_dropped && !plan.namespaces.enters(nsutil::NamespaceKind::user);
+    if (!dropped)
+        if (const int error = nsutil::drop_bounding_set()) return failed("drop the bounding set", error);
     if (const int error = nsutil::set_user(plan.inside_uid)) return failed("become the user", error);
 
     // 4. Walls. Changing ids has undone the ties to the parent and the undumpable state. A read would

@@ -32,11 +32,30 @@ struct BoundaryFailure {
     int error;
 };
 
-/// Crosses the boundary: no key, no capability, no way back, nothing executable from here on.
+/// What of the boundary needs to know nobody: done by a worker that waits for its task.
+struct BoundaryHead {
+    int status_fd = -1;  ///< this task's own status as the host sees it, for the proof
+    bool bounding_set_dropped = false;
+};
+
+/// The first step: ties to the broker, no key, no environment, no terminal.
+/// @return nothing once it is done; else the step that failed, and the caller must _exit
+[[nodiscard]] std::optional<BoundaryFailure> begin_boundary(BoundaryHead& head);
+
+/// For who has time: drops the capability bounding set as well. Entering a user namespace fills it again.
+/// @return as begin_boundary()
+[[nodiscard]] std::optional<BoundaryFailure> drop_bounding_set_ahead(BoundaryHead& head);
+
+/// The others: no capability, no way back, nothing executable from here on.
 ///
 /// Plain system calls only, in the order that docs/ARCHITECTURE.md draws. Aborts where the proof at the
 /// end finds that something was not given up.
+/// @param head  what begin_boundary() filled in
 /// @return nothing once it is behind; else the step that failed, and the caller must _exit
+[[nodiscard]] std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan,
+                                                            const BoundaryHead& head);
+
+/// Both, one after the other.
 [[nodiscard]] std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan);
 
 }  // namespace nsupcall

@@ -44,6 +44,11 @@ void on_forbidden_call(int, siginfo_t* info, void*) {
 }  // namespace
 
 int EmergencyReply::arm(int reply_fd, const nsutil::Deadline& deadline) {
+    const int error = arm_handlers(reply_fd);
+    return error != 0 ? error : arm_timer(deadline);
+}
+
+int EmergencyReply::arm_handlers(int reply_fd) {
     g_reply_fd = reply_fd;
     struct sigaction action = {};
     ::sigemptyset(&action.sa_mask);
@@ -59,8 +64,10 @@ int EmergencyReply::arm(int reply_fd, const nsutil::Deadline& deadline) {
     for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGXCPU, SIGTERM, SIGHUP, SIGINT})
         if (::sigaction(number, &action, nullptr) != 0) return errno;
     action.sa_handler = SIG_IGN;  // a write past the file size limit fails with EFBIG instead
-    if (::sigaction(SIGXFSZ, &action, nullptr) != 0) return errno;
+    return ::sigaction(SIGXFSZ, &action, nullptr) == 0 ? 0 : errno;
+}
 
+int EmergencyReply::arm_timer(const nsutil::Deadline& deadline) {
     // Early enough for the broker to read it, late enough to matter to nobody.
     constexpr int kEarlyMs = 250;
     const int left_ms = std::max(1, deadline.remaining_ms() - kEarlyMs);

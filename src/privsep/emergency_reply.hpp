@@ -18,6 +18,10 @@ class EmergencyReply {
     /// @return 0 or an errno
     [[nodiscard]] static int arm(int reply_fd, const nsutil::Deadline& deadline);
 
+    /// The same in two halves: the handlers, and the timer once there is a deadline.
+    [[nodiscard]] static int arm_handlers(int reply_fd);
+    [[nodiscard]] static int arm_timer(const nsutil::Deadline& deadline);
+
     /// Keeps `reply` ready in its encoded form; its code and end are overwritten when it is sent.
     static void remember(const Reply& reply);
 };

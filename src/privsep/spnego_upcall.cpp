@@ -21,12 +21,22 @@ namespace {
 using nsutil::propagate;
 using nsutil::Result;
 
-Reply run(const WorkerTask& task, const nsutil::Deadline& deadline) {
-    const pid_t broker = ::getpid();
-    auto child =
-        nsutil::Child::spawn([&](int reply_fd) { return run_worker(task, broker, reply_fd, deadline); });
-    if (!child) return failed_reply(child.error().code, "worker: " + child.error().text());
-    auto reply = await_reply(*child, deadline);
+/// @param worker  where the worker is kept when it has replied; nothing else is to be done with it
+Reply run(const WorkerTask& task, ReadyWorker* ready, std::optional<nsutil::Child>& worker,
+          const nsutil::Deadline& deadline) {
+    worker.reset();
+    auto given = ready != nullptr ? ready->give(task, deadline) : std::nullopt;
+    if (given) {
+        worker.emplace(std::move(*given));
+    } else {
+        const pid_t broker = ::getpid();
+        auto child =
+            nsutil::Child::spawn([&](int reply_fd) { return run_worker(task, broker, reply_fd, deadline); });
+        if (!child) return failed_reply(child.error().code, "worker: " + child.error().text());
+        worker.emplace(std::move(*child));
+    }
+    auto reply = await_reply(*worker, deadline);
+    worker->kill();  // unless it has answered
     if (reply.code == 0 && (task.examine != nullptr ? reply.payload.empty() : reply.token.empty()))
         return failed_reply(EKEYREJECTED, "the worker's reply is for another question");
     return reply;
@@ -122,7 +132,7 @@ class Attempt {
             options_.sessions, settings_, requester_, place,
             {creduid_, task.query.user, {settings_.keytab, options_.keytab, options_.krb5_conf}});
         task.query.kept_tickets = task.examine == nullptr ? keeper.take(deadline_) : keeper.peek();
-        auto reply = run(task, deadline_);
+        auto reply = run(task, options_.ready_worker, worker_, deadline_);
         if (task.examine == nullptr)
             keeper.put(reply);
         else
@@ -135,6 +145,7 @@ class Attempt {
     }
 
     [[nodiscard]] std::vector<Examined>& examined() { return examined_; }
+    [[nodiscard]] std::optional<nsutil::Child>& worker() { return worker_; }
     /// What the log should tell of the last attempt.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -160,6 +171,7 @@ class Attempt {
     std::vector<Candidate> keytab_problems_;
     std::vector<std::string> notes_;
     std::vector<Examined> examined_;
+    std::optional<nsutil::Child> worker_;
 };
 
 }  // namespace
@@ -186,8 +198,8 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
     const auto& who = *outcome.requester;
 
     auto place = resolve_place(request, who, options.sessions, deadline);
-    const auto chosen = choose_settings(options.config, request, creduid_of(request, options), who,
-                                        place ? &*place : nullptr);
+    const auto chosen = choose_settings({options.config, options.prepared_rules}, request,
+                                        creduid_of(request, options), who, place ? &*place : nullptr);
     const auto& settings = chosen.settings;
     outcome.rule = settings.rule;
     outcome.config_problems = chosen.problems;
@@ -223,6 +235,7 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         outcome.reply.trace = std::move(trace);
     }
     outcome.examined = std::move(attempt.examined());
+    if (attempt.worker()) outcome.worker.emplace(std::move(*attempt.worker()));
     for (const auto& note : attempt.notes()) outcome.place->notes.push_back(note);
     return outcome;
 }

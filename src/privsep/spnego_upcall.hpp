@@ -8,14 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "nsutil/child.hpp"
 #include "nsutil/deadline.hpp"
 #include "nsutil/result.hpp"
 #include "privsep/findings.hpp"
 #include "privsep/place.hpp"
+#include "privsep/ready_worker.hpp"
 #include "privsep/reply.hpp"
 #include "privsep/requester.hpp"
 #include "privsep/worker.hpp"
 #include "request/spnego_request.hpp"
+#include "rules/prepared_rules.hpp"
 #include "rules/rule_set.hpp"
 
 namespace nsupcall {
@@ -31,6 +34,10 @@ struct SpnegoOptions {
     std::string config = kConfigPath;  ///< --config: the rules; its folder is the same with ".d" behind
     /// Called where a rule sets another deadline than the one that was given. May be empty.
     std::function<void(const nsutil::Deadline&)> deadline_changed{};
+    /// Does the first task that it can; null: each worker is forked for its task.
+    ReadyWorker* ready_worker = nullptr;
+    /// Rules that were read ahead, used where they are still those of `config`. May be null.
+    const PreparedRules* prepared_rules = nullptr;
     /// The request is not answered, only walked through by this (privsep/examiner.hpp); nothing is stored.
     /// Null: answer it.
     Examiner examine = nullptr;
@@ -54,6 +61,9 @@ struct SpnegoOutcome {
     std::vector<std::string> config_problems;  ///< what is wrong with the configuration
     std::vector<Examined> examined;            ///< with SpnegoOptions::examine: the places, in their order
     Settings settings;                         ///< the same: what the rules said
+    /// The last worker: it ends once this goes, so that what it has to take down does not come before the
+    /// answer.
+    std::optional<nsutil::Child> worker;
 };
 
 /// Finds the requester, works inside its namespaces in a sealed child, and returns what came of it.

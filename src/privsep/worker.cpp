@@ -93,23 +93,32 @@ Result<void> make_token(const WorkerTask& task, const CredentialQuery& query, Re
     return {};
 }
 
-}  // namespace
+/// Where a worker stands when it begins, and why it cannot where it does not.
+struct Beginning {
+    const BoundaryHead* head = nullptr;  ///< null: the boundary's first step is still to be done
+    pid_t broker = 0;
+    int reply_fd = -1;
+    const char* step = nullptr;
+    int error = 0;
+};
 
-int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil::Deadline& deadline) {
+void remember_slowness() {
     Reply reply;
     reply.code = ETIMEDOUT;
     reply.message = "the worker did not finish in time";
     EmergencyReply::remember(reply);
-    // Before anything that may block, as reading the environment may: the end of the time, and of the broker.
-    const int armed = EmergencyReply::arm(reply_fd, deadline);
-    const int bound = nsutil::bind_to_parent();
-    CredentialQuery query = task.query;
+}
+
+/// Reads the environment, and crosses the boundary. What fails is in `beginning` then.
+void go_inside(const WorkerTask& task, CredentialQuery& query, Trace& trace, const nsutil::Deadline& deadline,
+               Beginning& beginning) {
+    if (beginning.step != nullptr) return;
     read_environment(task.environ_dir, query.environment);
     const auto gssproxy = query.settings.gssproxy;
     if (gssproxy == GssProxyChoice::always ||
         (gssproxy == GssProxyChoice::on_request && query.environment.wants_gssproxy)) {
         if (const auto loaded = load_gssproxy(); !loaded)
-            reply.trace.add({"gssproxy", {}, Verdict::not_considered, {}, 0, loaded.error().what});
+            trace.add({"gssproxy", {}, Verdict::not_considered, {}, 0, loaded.error().what});
     }
     const auto directories = write_directories(query);
     std::vector<const char*> directory_names;
@@ -120,27 +129,27 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
                                .inside_uid = task.inside_uid,
                                .host_gid = task.host_gid,
                                .host_groups = task.host_groups,
-                               .parent = broker,
-                               .reply_fd = reply_fd,
+                               .parent = beginning.broker,
+                               .reply_fd = beginning.reply_fd,
                                .write_directories = directory_names,
                                .host_network = query.settings.network == NetworkChoice::host,
                                .with_gssproxy = gssproxy_is_loaded(),
                                .cpu_seconds = static_cast<unsigned>(deadline.remaining_ms() / 1000) + 1};
-    const char* step = nullptr;
-    int error = armed != 0 ? armed : bound;
-    if (error != 0)
-        step = armed != 0 ? "arm the timer" : "bind to the broker";
-    else if (const auto failure = cross_boundary(plan)) {
-        step = failure->step;
-        error = failure->error;
-    }
-    auto trace = std::move(reply.trace);
-    reply = {};
-    reply.trace = std::move(trace);
-    if (step != nullptr) {
+    const auto failure =
+        beginning.head != nullptr ? cross_boundary(plan, *beginning.head) : cross_boundary(plan);
+    if (!failure) return;
+    beginning.step = failure->step;
+    beginning.error = failure->error;
+}
+
+int work(const WorkerTask& task, Beginning beginning, const nsutil::Deadline& deadline) {
+    Reply reply;
+    CredentialQuery query = task.query;
+    go_inside(task, query, reply.trace, deadline, beginning);
+    if (beginning.step != nullptr) {
         // Half-way across: say so in plain words and end; nothing else may run here.
-        reply.code = error == EINVAL ? EACCES : error;
-        reply.message = std::string("boundary: ") + step + ": " + ::strerror(error);
+        reply.code = beginning.error == EINVAL ? EACCES : beginning.error;
+        reply.message = std::string("boundary: ") + beginning.step + ": " + ::strerror(beginning.error);
     } else {
         const auto made = make_token(task, query, reply);
         if (!made) {
@@ -157,7 +166,33 @@ int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil:
         reply.tickets.clear();
         message = encode_reply(reply);
     }
-    return nsutil::send_last_message(reply_fd, message) == 0 ? 0 : 1;
+    return nsutil::send_last_message(beginning.reply_fd, message) == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil::Deadline& deadline) {
+    remember_slowness();
+    // Before anything that may block, as reading the environment may: the end of the time, and of the broker.
+    Beginning beginning{.broker = broker, .reply_fd = reply_fd};
+    const int armed = EmergencyReply::arm(reply_fd, deadline);
+    const int bound = nsutil::bind_to_parent();
+    if (armed != 0 || bound != 0) {
+        beginning.step = armed != 0 ? "arm the timer" : "bind to the broker";
+        beginning.error = armed != 0 ? armed : bound;
+    }
+    return work(task, beginning, deadline);
+}
+
+int run_prepared_worker(const WorkerTask& task, const BoundaryHead& head, pid_t broker, int reply_fd,
+                        const nsutil::Deadline& deadline) {
+    remember_slowness();
+    Beginning beginning{.head = &head, .broker = broker, .reply_fd = reply_fd};
+    if (const int error = EmergencyReply::arm_timer(deadline)) {
+        beginning.step = "arm the timer";
+        beginning.error = error;
+    }
+    return work(task, beginning, deadline);
 }
 
 }  // namespace nsupcall

@@ -13,6 +13,7 @@
 #include "nsutil/deadline.hpp"
 #include "nsutil/namespaces.hpp"
 #include "nsutil/result.hpp"
+#include "privsep/boundary.hpp"
 #include "privsep/reply.hpp"
 #include "request/spnego_request.hpp"
 
@@ -22,7 +23,7 @@ namespace nsupcall {
 /// privsep/examiner.hpp.
 using Examiner = nsutil::Result<void> (*)(krb5_context context, const CredentialQuery& query, Reply& reply);
 
-/// What a worker is to do, all of it known before the fork.
+/// What a worker is to do, all of it known before it begins.
 struct WorkerTask {
     const nsutil::NamespaceSet& namespaces;
     std::uint32_t host_uid = 0, inside_uid = 0;
@@ -39,5 +40,10 @@ struct WorkerTask {
 /// the token, and sends one reply through `reply_fd`.
 /// @return the exit status, 0 where a reply was sent
 int run_worker(const WorkerTask& task, pid_t broker, int reply_fd, const nsutil::Deadline& deadline);
+
+/// The same for a worker that has done what needs no task: ties to the broker, handlers of signals
+/// (EmergencyReply::arm_handlers()), the first step of the boundary.
+int run_prepared_worker(const WorkerTask& task, const BoundaryHead& head, pid_t broker, int reply_fd,
+                        const nsutil::Deadline& deadline);
 
 }  // namespace nsupcall

@@ -1,0 +1,253 @@
+/// @file
+/// A worker that waits: what it has given up by then, and what becomes of it without a proper task.
+
+#include "privsep/ready_worker.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <keyutils.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "privsep/reply.hpp"
+#include "privsep/sealed_job.hpp"
+#include "support/forked_test.hpp"
+#include "support/must.hpp"
+#include "support/skip.hpp"
+
+namespace nsupcall::test {
+namespace {
+
+using namespace std::chrono_literals;
+using nsutil::Child;
+using nsutil::Deadline;
+using nsutil::NamespaceSet;
+using nsutil::NamespaceView;
+
+constexpr std::uint32_t kUid = 4242;
+
+/// What the worker says of itself, on a page that both see.
+struct Report {
+    bool shown;
+    char name[32], word[32], session[256], links[1024], environment[64];
+    int dumpable, death_signal;
+    long authority;  ///< what looking for the authorisation key gives: a key id, or an errno below 0
+};
+Report* g_report = nullptr;
+
+template <std::size_t Size>
+void copy(char (&to)[Size], const std::string& from) {
+    to[from.copy(to, Size - 1)] = '\0';
+}
+
+/// Runs in the worker, once it has its task and before it crosses the boundary.
+void inspect(const WorkerTitle& title) {
+    copy(g_report->name, title.name);
+    copy(g_report->word, title.word);
+    g_report->dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+    (void)::prctl(PR_GET_PDEATHSIG, &g_report->death_signal, 0, 0, 0);
+    char described[256] = {};
+    (void)::keyctl_describe(KEY_SPEC_SESSION_KEYRING, described, sizeof described);
+    copy(g_report->session,
+         fmt::format("{} {}", ::keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 0), described));
+    g_report->authority = ::keyctl_get_keyring_ID(KEY_SPEC_REQKEY_AUTH_KEY, 0) < 0 ? -errno : 1;
+    std::string environment;
+    for (char** word = ::environ; *word != nullptr; ++word) environment.append(*word).append(" ");
+    copy(g_report->environment, environment);
+    std::string links;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+        if (!target.ends_with("/fd") && !gone) links += target + "\n";
+    }
+    copy(g_report->links, links);
+    g_report->shown = true;
+}
+
+class ReadyWorkers : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) NSUPCALL_SKIP("workers begin as root");
+        void* page =
+            ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        ASSERT_NE(MAP_FAILED, page);
+        g_report = new (page) Report();
+    }
+    void TearDown() override {
+        if (g_report != nullptr) (void)::munmap(g_report, sizeof(Report));
+        g_report = nullptr;
+    }
+
+    /// A task on the host, for a user who has no credentials.
+    static WorkerTask task_in(const NamespaceSet& namespaces) {
+        WorkerTask task{.namespaces = namespaces, .host_uid = kUid, .inside_uid = kUid, .host_gid = kNoGroup};
+        task.query.host = "files.lab.test";
+        task.query.inside_uid = task.query.host_uid = kUid;
+        task.query.settings.sources = {Source::tmp};
+        return task;
+    }
+
+    /// Waits for the end of a child of this process. @return its status, -1 where it goes on
+    static int end_of(pid_t pid) {
+        int status = -1;
+        for (int at = 0; at < 2000; ++at) {
+            if (::waitpid(pid, &status, WNOHANG) == pid) return status;
+            std::this_thread::sleep_for(5ms);
+        }
+        return -1;
+    }
+
+    const Deadline deadline_ = Deadline::after(10s);
+};
+
+/// A worker that was handed bytes that are no task.
+Reply reply_to(std::span<const std::byte> message, std::span<const int> descriptors) {
+    const pid_t broker = ::getpid();
+    auto child =
+        must(Child::spawn_ahead([&](int fd) { return run_ready_worker(nullptr, true, broker, fd); }));
+    EXPECT_EQ(0, child.send(message, descriptors));
+    return await_reply(child, Deadline::after(10s));
+}
+
+TEST_F(ReadyWorkers, Task_IsDoneBehindTheBoundary) {
+    auto worker = must(ReadyWorker::start(inspect));
+    worker.use_title({"cifs.upcall", "77"});
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    auto child = worker.give(task_in(here), deadline_);
+    ASSERT_TRUE(child);
+    const auto reply = await_reply(*child, deadline_);
+    EXPECT_EQ(ENOKEY, reply.code) << reply.message;
+    ASSERT_EQ(1U, reply.trace.candidates().size());
+    EXPECT_EQ(fmt::format("FILE:/tmp/krb5cc_{}", kUid), reply.trace.candidates()[0].name);
+    EXPECT_TRUE(g_report->shown);
+    EXPECT_STREQ("cifs.upcall", g_report->name);
+    EXPECT_STREQ("77", g_report->word);
+}
+
+TEST_F(ReadyWorkers, WithoutRehearsal_DoesTheSame) {
+    auto worker = must(ReadyWorker::start(nullptr, false));
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    auto child = worker.give(task_in(here), deadline_);
+    ASSERT_TRUE(child);
+    EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
+}
+
+TEST_F(ReadyWorkers, SecondTask_IsNotTaken) {
+    auto worker = must(ReadyWorker::start(nullptr));
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    auto child = worker.give(task_in(here), deadline_);
+    ASSERT_TRUE(child);
+    EXPECT_FALSE(worker.give(task_in(here), deadline_));
+    EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
+}
+
+TEST_F(ReadyWorkers, TaskThatCannotBeSent_LeavesItWaiting) {
+    auto worker = must(ReadyWorker::start(nullptr));
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    auto task = task_in(here);
+    task.query.host_keytab = "MEMORY:of-this-process";
+    EXPECT_FALSE(worker.give(task, deadline_));
+    auto child = worker.give(task_in(here), deadline_);
+    ASSERT_TRUE(child);
+    EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
+}
+
+TEST_F(ReadyWorkers, Waiting_HoldsNothing) {
+    const nsutil::UniqueFd secret(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    ASSERT_TRUE(secret);
+    ASSERT_EQ(0, ::setenv("OF_WHOEVER_STARTED_IT", "secret", 1));
+    const auto own = fmt::format("{} ", ::keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 0));
+    auto worker = must(ReadyWorker::start(inspect));
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    auto child = worker.give(task_in(here), deadline_);
+    ASSERT_TRUE(child);
+    const auto status = fmt::format("/proc/{}/status", child->pid());
+    (void)await_reply(*child, deadline_);
+    ASSERT_TRUE(g_report->shown);
+    EXPECT_EQ(0, g_report->dumpable);
+    EXPECT_EQ(SIGKILL, g_report->death_signal);
+    EXPECT_STREQ("TZ=: ", g_report->environment);
+    EXPECT_LT(g_report->authority, 0) << "it has the authority over a key";
+    EXPECT_FALSE(std::string(g_report->session).starts_with(own)) << "the session keyring is its starter's";
+    EXPECT_NE(std::string::npos, std::string(g_report->session).find("keyring;0;0;")) << g_report->session;
+    std::istringstream lines(g_report->links);
+    std::multiset<std::string> kinds;
+    for (std::string line; std::getline(lines, line);) kinds.insert(line.substr(0, line.find(':')));
+    EXPECT_EQ((std::multiset<std::string>{"/dev/null", "/dev/null", "/dev/null", "socket", status}), kinds);
+}
+
+TEST_F(ReadyWorkers, MessageThatIsNoTask_IsRefused) {
+    constexpr std::array<std::byte, 64> kZeros = {};
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    const auto task = must(encode_task(task_in(here), {}, deadline_));
+    EXPECT_EQ(EPROTO, reply_to(kZeros, {}).code);
+    EXPECT_EQ(EPROTO, reply_to(std::span(task.bytes).first(task.bytes.size() - 1), {}).code);
+    const int extra = STDERR_FILENO;
+    EXPECT_EQ(EPROTO, reply_to(task.bytes, {&extra, 1}).code) << "a descriptor that nobody announced";
+    EXPECT_EQ(ENOKEY, reply_to(task.bytes, {}).code);
+}
+
+TEST_F(ReadyWorkers, MessageThatIsTooLong_EndsIt) {
+    const std::vector<std::byte> bytes(kTaskMessageLimit + 1);
+    const auto reply = reply_to(bytes, {});
+    EXPECT_EQ(EKEYREJECTED, reply.code);
+    EXPECT_TRUE(reply.worker_lost) << reply.message;
+}
+
+TEST_F(ReadyWorkers, Killed_IsNoticed) {
+    auto worker = must(ReadyWorker::start(nullptr));
+    ASSERT_EQ(0, ::kill(worker.pid(), SIGKILL));
+    ASSERT_NE(-1, end_of(worker.pid()));
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    EXPECT_FALSE(worker.give(task_in(here), deadline_)) << "a task was given to nobody";
+}
+
+TEST_F(ReadyWorkers, NoTask_EndsQuietly) {
+    pid_t pid = -1;
+    const pid_t broker = ::getpid();
+    {
+        auto child =
+            must(Child::spawn_ahead([&](int fd) { return run_ready_worker(nullptr, true, broker, fd); }));
+        pid = child.pid();
+        child.abandon();
+    }
+    const int status = end_of(pid);
+    EXPECT_TRUE(WIFEXITED(status)) << status;
+    EXPECT_EQ(0, WEXITSTATUS(status));
+}
+
+TEST_F(ReadyWorkers, WithoutItsBroker_Ends) {
+    int ends[2];
+    ASSERT_EQ(0, ::pipe2(ends, O_CLOEXEC));
+    const nsutil::UniqueFd from(ends[0]);
+    nsutil::UniqueFd to(ends[1]);
+    ASSERT_EQ(0, ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+    const pid_t broker = ::fork();
+    ASSERT_GE(broker, 0);
+    if (broker == 0) {
+        const auto worker = ReadyWorker::start(nullptr);
+        const pid_t pid = worker ? worker->pid() : -1;
+        (void)!::write(to.get(), &pid, sizeof pid);
+        for (;;) ::pause();
+    }
+    pid_t worker = -1;
+    ASSERT_EQ(ssize_t{sizeof worker}, ::read(from.get(), &worker, sizeof worker));
+    ASSERT_GT(worker, 0);
+    ASSERT_EQ(0, ::kill(broker, SIGKILL));
+    EXPECT_NE(-1, end_of(broker));
+    EXPECT_NE(-1, end_of(worker)) << "it outlives its broker";
+}
+
+}  // namespace
+}  // namespace nsupcall::test
