@@ -34,6 +34,7 @@ constexpr int kUsage = 64;
 
 struct Options {
     std::string socket = kSocketPath;
+    std::string config = kConfigPath;
     PoolLimits limits;
 };
 
@@ -46,13 +47,15 @@ bool take_number(std::string_view word, std::string_view name, unsigned least, u
     return true;
 }
 
+bool take_text(std::string_view word, std::string_view name, std::string& value) {
+    if (!word.starts_with(name)) return false;
+    value = word.substr(name.size());
+    return true;
+}
+
 bool take(std::string_view word, Options& options) {
-    constexpr std::string_view kSocket = "--socket=";
-    if (word.starts_with(kSocket)) {
-        options.socket = word.substr(kSocket.size());
-        return true;
-    }
-    return take_number(word, "--idle=", 1, options.limits.idle) ||
+    return take_text(word, "--socket=", options.socket) || take_text(word, "--config=", options.config) ||
+           take_number(word, "--idle=", 1, options.limits.idle) ||
            take_number(word, "--most=", 1, options.limits.most) ||
            take_number(word, "--layout=", 1, options.limits.layout) ||
            take_number(word, "--already=", 0, options.limits.already);
@@ -85,9 +88,10 @@ int run(char** argv) {
     Options options;
     for (char** word = argv + 1; *word != nullptr; ++word)
         if (!take(*word, options)) {
-            (void)std::fprintf(stderr,
-                               "Usage: engine [--socket=PATH] [--idle=N] [--most=N] [--layout=N]\n"
-                               "Answers cifs.upcall's requests; see nsupcall-engine(8).\n");
+            (void)std::fprintf(
+                stderr,
+                "Usage: engine [--socket=PATH] [--config=PATH] [--idle=N] [--most=N] [--layout=N]\n"
+                "Answers cifs.upcall's requests; see nsupcall-engine(8).\n");
             return kUsage;
         }
     if (::getuid() != 0 || ::geteuid() != 0) return complain("needs root");
@@ -97,7 +101,7 @@ int run(char** argv) {
     if (!listening) return complain(listening.error().text());
     become_plain();
     if (const int error = drop_key_access()) return complain("keys: " + nsutil::errno_name(error));
-    auto pool = Pool::create(listening->get(), options.limits);
+    auto pool = Pool::create(listening->get(), options.limits, options.config);
     if (!pool) return complain(pool.error().text());
     const auto end = pool->run();
     if (!end) return complain(end.error().text());

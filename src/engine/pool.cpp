@@ -32,7 +32,7 @@ sigset_t signals_of_the_pool() {
 
 }  // namespace
 
-Result<Pool> Pool::create(int listen_fd, PoolLimits limits) {
+Result<Pool> Pool::create(int listen_fd, PoolLimits limits, std::string config) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
     nsutil::UniqueFd told(ends[0]);
@@ -41,15 +41,16 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits) {
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
     nsutil::UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals) return fail_errno("signalfd");
-    return Pool(listen_fd, limits, std::move(told), std::move(tell), std::move(signals));
+    return Pool(listen_fd, limits, std::move(config), std::move(told), std::move(tell), std::move(signals));
 }
 
 Result<void> Pool::fill() {
-    while (idle_.size() < limits_.idle && children() < limits_.most) {
+    while (lacks_servants()) {
+        rules_.refresh();
         auto child = nsutil::spawn_alone([&] {
             const auto set = signals_of_the_pool();
             (void)::sigprocmask(SIG_UNBLOCK, &set, nullptr);
-            return serve_one(listen_fd_, tell_.get());
+            return serve_one(listen_fd_, tell_.get(), rules_);
         });
         if (!child) return nsutil::propagate(child, "servant");
         idle_.insert(*child);
@@ -103,14 +104,21 @@ void Pool::await_children() {
 }
 
 Result<PoolEnd> Pool::run() {
+    bool calm = true;
     while (!stopping_ && !worn_) {
         // Too little memory, say: those that there are go on, and the next try is soon.
         constexpr int kSoonMs = 200;
-        const bool filled = fill().has_value();
+        // Those that make themselves ready would take the processors from the one that has just begun to
+        // answer.
+        constexpr int kCalmMs = 2;
+        const bool scarce = idle_.size() * 2 <= limits_.idle;
+        const bool filled = !lacks_servants() || !(calm || scarce) || fill().has_value();
         const bool full = idle_.empty();
+        const int patience = !filled ? kSoonMs : lacks_servants() ? kCalmMs : -1;
         pollfd waiting[3] = {{told_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {listen_fd_, POLLIN, 0}};
-        if (::poll(waiting, full ? 3 : 2, filled ? -1 : kSoonMs) < 0 && errno != EINTR)
-            return fail_errno("poll");
+        const int ready = ::poll(waiting, full ? 3 : 2, patience);
+        if (ready < 0 && errno != EINTR) return fail_errno("poll");
+        calm = ready == 0;
         take_news();
         take_signals();
         if (full && waiting[2].revents != 0) send_one_away();

@@ -5,9 +5,11 @@
 #include <sys/types.h>
 
 #include <set>
+#include <string>
 
 #include "nsutil/result.hpp"
 #include "nsutil/unique_fd.hpp"
+#include "rules/prepared_rules.hpp"
 
 namespace nsupcall::engine {
 
@@ -27,7 +29,8 @@ class Pool {
   public:
     /// Blocks SIGCHLD and the signals that ask it to end, for as long as the process runs.
     /// @param listen_fd  borrowed
-    [[nodiscard]] static nsutil::Result<Pool> create(int listen_fd, PoolLimits limits);
+    /// @param config     path of the rules that servants are given ahead
+    [[nodiscard]] static nsutil::Result<Pool> create(int listen_fd, PoolLimits limits, std::string config);
 
     /// Returns when it was asked to end (SIGTERM, SIGINT), with all servants gone or twenty seconds over; or
     /// when the memory layout, which all servants share, has been shared for long enough: after a worker that
@@ -40,14 +43,18 @@ class Pool {
     }
 
   private:
-    Pool(int listen_fd, PoolLimits limits, nsutil::UniqueFd told, nsutil::UniqueFd tell,
+    Pool(int listen_fd, PoolLimits limits, std::string config, nsutil::UniqueFd told, nsutil::UniqueFd tell,
          nsutil::UniqueFd signals)
         : listen_fd_(listen_fd),
           limits_(limits),
+          rules_(std::move(config)),
           told_(std::move(told)),
           tell_(std::move(tell)),
           signals_(std::move(signals)) {}
 
+    [[nodiscard]] bool lacks_servants() const {
+        return idle_.size() < limits_.idle && children() < limits_.most;
+    }
     [[nodiscard]] nsutil::Result<void> fill();
     void take_news();
     void reap();
@@ -58,6 +65,7 @@ class Pool {
 
     int listen_fd_;
     PoolLimits limits_;
+    PreparedRules rules_;
     nsutil::UniqueFd told_, tell_, signals_;
     std::set<pid_t> idle_, busy_;
     unsigned served_ = 0;

@@ -1,5 +1,6 @@
 #include "engine/servant.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "engine/channel.hpp"
 #include "engine/process_title.hpp"
+#include "engine/rehearsal.hpp"
 #include "engine/remote_key.hpp"
 #include "helpers/options.hpp"
 #include "helpers/upcall.hpp"
@@ -35,15 +37,27 @@ Result<HelperOptions> parse_options(Question& question) {
     return options;
 }
 
+void show_title(const WorkerTitle& title) {
+    set_command_line(title.name, title.word);
+}
+
+/// What a servant has before there is a front end.
+struct Equipment {
+    nsutil::NamespaceView own;  ///< namespaces of this process
+    const PreparedRules& rules;
+    std::optional<ReadyWorker> worker;  ///< nothing: none could be forked
+};
+
 /// @return the exit status of the servant; nothing where the helper itself must answer
-std::optional<int> answer(int channel_fd, const nsutil::NamespaceView& own) {
-    auto question = receive_question(channel_fd, own);
+std::optional<int> answer(int channel_fd, Equipment& equipment) {
+    auto question = receive_question(channel_fd, equipment.own);
     if (!question) {
         log_record(question.error().code == EPERM ? Severity::warning : Severity::error, "cifs.upcall",
                    "engine: " + escape(question.error().text()), {});
         return std::nullopt;
     }
-    set_command_line(question->arguments.front(), std::to_string(question->key));
+    const WorkerTitle title = {question->arguments.front(), std::to_string(question->key)};
+    show_title(title);
     auto options = parse_options(*question);
     if (!options) return std::nullopt;  // the helper says what is wrong
     const RemoteKey key(*question, channel_fd);
@@ -55,15 +69,26 @@ std::optional<int> answer(int channel_fd, const nsutil::NamespaceView& own) {
     const auto deadline = options->deadline_from(*began);
     if (deadline.passed()) return std::nullopt;
     arm_remote_last_word(channel_fd, deadline);
+    options->spnego.prepared_rules = &equipment.rules;
+    if (equipment.worker) {
+        equipment.worker->use_title(title);
+        options->spnego.ready_worker = &*equipment.worker;
+    }
     const auto end = answer_spnego_key(*options, key, std::move(description), deadline);
     return end.worker_lost ? kWorkerLost : 0;
 }
 
 }  // namespace
 
-int serve_one(int listen_fd, int told_fd) {
+int serve_one(int listen_fd, int told_fd, const PreparedRules& rules) {
     const auto own = nsutil::NamespaceView::own();
     if (!own) return 1;
+    Equipment equipment = {*own, rules, std::nullopt};
+    // Forked from what knows nothing of a request, as this process itself. Without one each task gets a fork.
+    pollfd queue = {listen_fd, POLLIN, 0};
+    const bool hurry = ::poll(&queue, 1, 0) > 0;
+    if (auto worker = ReadyWorker::start(show_title, !hurry)) equipment.worker.emplace(std::move(*worker));
+    if (!hurry) (void)rehearse_answer(rules);
     int accepted = -1;
     do accepted = ::accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
     while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));
@@ -73,7 +98,7 @@ int serve_one(int listen_fd, int told_fd) {
     (void)!::write(told_fd, &self, sizeof self);
     // An engine that is gone must not seem to listen.
     (void)::close(listen_fd);
-    if (const auto status = answer(channel.get(), *own)) return *status;
+    if (const auto status = answer(channel.get(), equipment)) return *status;
     (void)send_answer(channel.get(), {});
     return 0;
 }

@@ -2,16 +2,20 @@
 /// @file
 /// The process that serves one front end and ends.
 
+#include "rules/prepared_rules.hpp"
+
 namespace nsupcall::engine {
 
 /// Exit status of a servant whose worker crashed or did what no worker does.
 inline constexpr int kWorkerLost = 3;
 
-/// Waits for a front end, answers it, and returns: what it held of the request ends with its process.
+/// Makes a worker ready, waits for a front end, answers it, and returns: what it held of the request ends
+/// with its process.
 ///
+/// @param rules      of the host, as they were when this process was forked
 /// @param listen_fd  the engine's socket
 /// @param told_fd    a pipe: gets this process' id as soon as a front end is there
 /// @return the exit status: 0, or kWorkerLost
-int serve_one(int listen_fd, int told_fd);
+int serve_one(int listen_fd, int told_fd, const PreparedRules& rules);
 
 }  // namespace nsupcall::engine

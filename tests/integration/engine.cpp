@@ -42,10 +42,8 @@ class Engine : public FrontTest {
     }
     /// The servant's child, once it is sealed.
     [[nodiscard]] pid_t worker() const {
-        const auto parent = servant();
-        std::istringstream text(read_file(fmt::format("/proc/{0}/task/{0}/children", parent)).value_or(""));
-        pid_t child = -1;
-        text >> child;
+        const auto children = children_of(servant());
+        const pid_t child = children.empty() ? -1 : children.front();
         const auto status = read_file(fmt::format("/proc/{}/status", child)).value_or("");
         return status.find("Seccomp:\t2") == std::string::npos ? -1 : child;
     }
@@ -195,7 +193,10 @@ TEST_F(Engine, Memory_HoldsNothingOfFormerRequests) {
     for (int at = 0; at < 4; ++at) (void)expect_token(ask(with_marker(container)), "alice");
     ASSERT_TRUE(eventually([&] { return processes_of_rule().empty(); }));
     EXPECT_FALSE(memory_holds(engine_->pid(), marker));
-    for (const pid_t pid : engine_->servants()) EXPECT_FALSE(memory_holds(pid, marker)) << pid;
+    for (const pid_t pid : engine_->servants()) {
+        EXPECT_FALSE(memory_holds(pid, marker)) << pid;
+        for (const pid_t worker : children_of(pid)) EXPECT_FALSE(memory_holds(worker, marker)) << worker;
+    }
 
     // That it can be seen at all: the servant of a request under way has it.
     const auto stuck = stuck_container();

@@ -44,11 +44,15 @@ Result<TestEngine> TestEngine::start(const std::vector<std::string>& options, st
     return nsutil::fail(ESRCH, "the engine does not start: " + read_file(log).value_or(""));
 }
 
-std::vector<pid_t> TestEngine::servants() const {
-    std::istringstream text(read_file(fmt::format("/proc/{0}/task/{0}/children", pid())).value_or(""));
+std::vector<pid_t> children_of(pid_t pid) {
+    std::istringstream text(read_file(fmt::format("/proc/{0}/task/{0}/children", pid)).value_or(""));
     std::vector<pid_t> children;
     for (pid_t child = 0; text >> child;) children.push_back(child);
     return children;
+}
+
+std::vector<pid_t> TestEngine::servants() const {
+    return children_of(pid());
 }
 
 std::string TestEngine::layout() const {

@@ -15,6 +15,9 @@ namespace nsupcall::test {
 /// Whether NSUPCALL_TEST_ENGINE=1 is set: rules for the helper are served by a front end and an engine.
 [[nodiscard]] bool tests_run_with_engine();
 
+/// The children that a process has now.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
+
 /// A running engine; ends with this object.
 class TestEngine {
   public:
