@@ -1,10 +1,12 @@
 #include "engine/servant.hpp"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,6 +83,8 @@ std::optional<int> answer(int channel_fd, Equipment& equipment) {
 }  // namespace
 
 int serve_one(int listen_fd, int told_fd, const PreparedRules& rules) {
+    // Who waits goes with its engine; who answers goes on.
+    (void)::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     const auto own = nsutil::NamespaceView::own();
     if (!own) return 1;
     Equipment equipment = {*own, rules, std::nullopt};
@@ -94,6 +98,7 @@ int serve_one(int listen_fd, int told_fd, const PreparedRules& rules) {
     while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (accepted < 0) return 1;
     const nsutil::UniqueFd channel(accepted);
+    (void)::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
     const pid_t self = ::getpid();
     (void)!::write(told_fd, &self, sizeof self);
     // An engine that is gone must not seem to listen.

@@ -121,6 +121,22 @@ TEST_F(EngineReady, EngineAskedToEnd_LeavesNoWorker) {
         EXPECT_TRUE(eventually([&] { return !fs::exists(fmt::format("/proc/{}", pid)); })) << pid;
 }
 
+TEST_F(EngineReady, EngineKilled_LeavesNobodyWaiting_AndFinishesWhatItBegan) {
+    use_front(lone_front(), start().socket(), {"--deadline=2500"});
+    auto waiting = idle_workers();
+    const auto container = stuck_container();
+    auto request = must(KeyRequest::start(fields(container).description()));
+    EXPECT_TRUE(eventually([&] { return processes_of_rule().size() == 3; }));
+    const auto busy = processes_of_rule();
+    for (const pid_t pid : engine_->servants()) waiting.push_back(pid);
+    std::erase_if(waiting, [&](pid_t pid) { return std::ranges::find(busy, pid) != busy.end(); });
+    EXPECT_FALSE(waiting.empty());
+    ASSERT_EQ(0, ::kill(engine_->pid(), SIGKILL));
+    for (const pid_t pid : waiting)
+        EXPECT_TRUE(eventually([&] { return !fs::exists(fmt::format("/proc/{}", pid)); })) << pid;
+    EXPECT_EQ("ETIMEDOUT", refusal(must(request.finish())));
+}
+
 TEST_F(EngineReady, TaskThatOnlyAForkCarries_IsAnswered) {
     // A krb5.conf of the host, and a keytab of the host: both live in the broker's memory.
     const auto keytab = (realm().folder() / "engine-ready.keytab").string();
