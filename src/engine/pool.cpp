@@ -44,13 +44,13 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits, std::string config) 
     return Pool(listen_fd, limits, std::move(config), std::move(told), std::move(tell), std::move(signals));
 }
 
-Result<void> Pool::fill() {
-    while (lacks_servants()) {
+Result<void> Pool::fill(std::size_t idle, bool calm) {
+    while (lacks_servants(idle)) {
         rules_.refresh();
         auto child = nsutil::spawn_alone([&] {
             const auto set = signals_of_the_pool();
             (void)::sigprocmask(SIG_UNBLOCK, &set, nullptr);
-            return serve_one(listen_fd_, tell_.get(), rules_);
+            return serve_one(listen_fd_, tell_.get(), rules_, calm);
         });
         if (!child) return nsutil::propagate(child, "servant");
         idle_.insert(*child);
@@ -108,19 +108,19 @@ Result<PoolEnd> Pool::run() {
     while (!stopping_ && !worn_) {
         // Too little memory, say: those that there are go on, and the next try is soon.
         constexpr int kSoonMs = 200;
-        // Those that make themselves ready would take the processors from the one that has just begun to
-        // answer.
-        constexpr int kCalmMs = 2;
-        const bool scarce = idle_.size() * 2 <= limits_.idle;
-        const bool filled = !lacks_servants() || !(calm || scarce) || fill().has_value();
+        // Those that make themselves ready would take the processors from those that answer: in a rush there
+        // are half as many, and these do without rehearsals.
+        constexpr int kCalmMs = 2, kCalmWhileBusyMs = 50;
+        const bool filled = fill(calm ? limits_.idle : (limits_.idle + 1) / 2, calm).has_value();
         const bool full = idle_.empty();
-        const int patience = !filled ? kSoonMs : lacks_servants() ? kCalmMs : -1;
+        const int calm_ms = busy_.empty() ? kCalmMs : kCalmWhileBusyMs;
+        const int patience = !filled ? kSoonMs : lacks_servants(limits_.idle) ? calm_ms : -1;
         pollfd waiting[3] = {{told_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {listen_fd_, POLLIN, 0}};
         const int ready = ::poll(waiting, full ? 3 : 2, patience);
         if (ready < 0 && errno != EINTR) return fail_errno("poll");
-        calm = ready == 0;
         take_news();
         take_signals();
+        calm = ready == 0;
         if (full && waiting[2].revents != 0) send_one_away();
     }
     dismiss_idle();

@@ -52,10 +52,10 @@ class Pool {
           tell_(std::move(tell)),
           signals_(std::move(signals)) {}
 
-    [[nodiscard]] bool lacks_servants() const {
-        return idle_.size() < limits_.idle && children() < limits_.most;
+    [[nodiscard]] bool lacks_servants(std::size_t idle) const {
+        return idle_.size() < idle && children() < limits_.most;
     }
-    [[nodiscard]] nsutil::Result<void> fill();
+    [[nodiscard]] nsutil::Result<void> fill(std::size_t idle, bool calm);
     void take_news();
     void reap();
     void take_signals();

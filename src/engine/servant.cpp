@@ -1,6 +1,5 @@
 #include "engine/servant.hpp"
 
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,17 +81,15 @@ std::optional<int> answer(int channel_fd, Equipment& equipment) {
 
 }  // namespace
 
-int serve_one(int listen_fd, int told_fd, const PreparedRules& rules) {
+int serve_one(int listen_fd, int told_fd, const PreparedRules& rules, bool calm) {
     // Who waits goes with its engine; who answers goes on.
     (void)::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     const auto own = nsutil::NamespaceView::own();
     if (!own) return 1;
     Equipment equipment = {*own, rules, std::nullopt};
     // Forked from what knows nothing of a request, as this process itself. Without one each task gets a fork.
-    pollfd queue = {listen_fd, POLLIN, 0};
-    const bool hurry = ::poll(&queue, 1, 0) > 0;
-    if (auto worker = ReadyWorker::start(show_title, !hurry)) equipment.worker.emplace(std::move(*worker));
-    if (!hurry) (void)rehearse_answer(rules);
+    if (auto worker = ReadyWorker::start(show_title, calm)) equipment.worker.emplace(std::move(*worker));
+    if (calm) (void)rehearse_answer(rules);
     int accepted = -1;
     do accepted = ::accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
     while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));

@@ -15,7 +15,8 @@ inline constexpr int kWorkerLost = 3;
 /// @param rules      of the host, as they were when this process was forked
 /// @param listen_fd  the engine's socket
 /// @param told_fd    a pipe: gets this process' id as soon as a front end is there
+/// @param calm       there is time to rehearse
 /// @return the exit status: 0, or kWorkerLost
-int serve_one(int listen_fd, int told_fd, const PreparedRules& rules);
+int serve_one(int listen_fd, int told_fd, const PreparedRules& rules, bool calm);
 
 }  // namespace nsupcall::engine

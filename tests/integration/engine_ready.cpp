@@ -104,6 +104,17 @@ TEST_F(EngineReady, WorkerKilledWhileItWaits_CostsNoRequest) {
     EXPECT_EQ(layout, engine_->layout()) << "a worker that had seen nothing tells nothing of the layout";
 }
 
+TEST_F(EngineReady, Rush_IsAnsweredByAsManyAsItTakes) {
+    use_front(lone_front(), start().socket());
+    std::vector<Container> containers;
+    std::vector<KeyRequest> requests;
+    for (int at = 0; at < 12; ++at) containers.push_back(container_with_ticket());
+    for (const auto& container : containers)
+        requests.push_back(must(KeyRequest::start(fields(container).description())));
+    for (auto& request : requests) (void)expect_token(must(request.finish()), "alice");
+    EXPECT_TRUE(eventually([&] { return engine_->servants().size() == 2; })) << "the pool did not settle";
+}
+
 TEST_F(EngineReady, ServantKilled_TakesItsWorkerAlong) {
     start();
     const auto workers = idle_workers();
