@@ -71,6 +71,8 @@ void become_plain() {
     ::sigemptyset(&none);
     (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
     (void)::clearenv();
+    // Or libkrb5's first date would make glibc read /etc/localtime.
+    (void)::setenv("TZ", ":", 1);
     (void)::umask(077);
     const rlimit no_core = {0, 0};
     (void)::setrlimit(RLIMIT_CORE, &no_core);

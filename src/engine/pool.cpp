@@ -11,9 +11,11 @@
 #include <chrono>
 #include <csignal>
 
+#include "engine/rehearsal.hpp"
 #include "engine/servant.hpp"
 #include "nsutil/child.hpp"
 #include "nsutil/deadline.hpp"
+#include "spnego/rehearsal.hpp"
 
 namespace nsupcall::engine {
 namespace {
@@ -104,6 +106,9 @@ void Pool::await_children() {
 }
 
 Result<PoolEnd> Pool::run() {
+    // Once for all: what is bound, mapped and grown by then all of them inherit.
+    rules_.refresh();
+    (void)(rehearse_answer(rules_) && rehearse_token());
     bool calm = true;
     while (!stopping_ && !worn_) {
         // Too little memory, say: those that there are go on, and the next try is soon.
