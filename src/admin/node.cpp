@@ -24,6 +24,7 @@ struct NodeOptions {
     std::string root = "/host", prefix = NodeInstaller::kPrefix, bundle = "/nsupcall", config = "/config";
     std::string message_file = "/dev/termination-log";
     int wait_seconds = 20;
+    bool engine = false;
     std::string from = "/keytabs", to = kKeytabFolder;
     int every_seconds = 0;
 };
@@ -95,9 +96,10 @@ void add_node(CLI::App& app, int& status) {
     install->add_option("--bundle", options->bundle, "What to install")->capture_default_str();
     install->add_option("--config", options->config, "A folder of *.conf for the node's /etc/nsupcall.conf.d")
         ->capture_default_str();
+    install->add_flag("--engine", options->engine, "Have the node's systemd run the resident engine as well");
     install->callback([options, &status] {
         status = on_node(*options, NodeState::installed, [&](const NodeInstaller& installer) {
-            const auto report = installer.install(options->bundle, options->config);
+            const auto report = installer.install(options->bundle, options->config, options->engine);
             if (report.state != NodeState::unsupported) installer.record(report);
             return report;
         });

@@ -10,6 +10,7 @@
 
 #include "admin/doctor.hpp"
 #include "admin/node_config.hpp"
+#include "admin/node_engine.hpp"
 #include "admin/node_keytabs.hpp"
 #include "admin/node_probe.hpp"
 #include "admin/node_store.hpp"
@@ -28,6 +29,10 @@ std::string rules_that_win(const NodeRoot& node) {
     for (const auto& finding : *findings)
         if (finding.fatal) return finding.text;
     return "";
+}
+
+NodeEngine engine_of(const NodeRoot& node, const NodeStore& store) {
+    return {node, store.current("libexec/nsupcall/engine")};
 }
 
 /// Undoes the steps that were made, the last first, unless told that all went well.
@@ -131,7 +136,8 @@ Result<std::string> NodeInstaller::try_install(const std::string& bundle_folder,
     return version;
 }
 
-NodeReport NodeInstaller::install(const std::string& bundle_folder, const std::string& config_folder) const {
+NodeReport NodeInstaller::install(const std::string& bundle_folder, const std::string& config_folder,
+                                  bool engine) const {
     NodeReport report;
     report.messages = obstacles();
     if (!report.messages.empty()) {
@@ -145,6 +151,11 @@ NodeReport NodeInstaller::install(const std::string& bundle_folder, const std::s
         report.version = *version;
         report.messages.push_back(former.empty() || former == *version ? "installed below " + prefix_
                                                                        : "upgraded from " + former);
+        // Nothing depends on it, so that nothing is undone where it cannot be had.
+        const auto resident = engine_of(node_, store);
+        const auto done =
+            engine ? resident.install(!former.empty() && former != *version) : resident.remove();
+        if (!done) report.messages.push_back("engine: " + done.error().text());
     } else {
         report.version = store.version_in_use();
         report.messages.push_back(version.error().text());
@@ -165,6 +176,10 @@ NodeReport NodeInstaller::uninstall(int wait_seconds) const {
         return report;
     }
     if (auto done = NodeConfig(node_, prefix_).remove(); !done) {
+        report.messages.push_back(done.error().text());
+        return report;
+    }
+    if (auto done = engine_of(node_, store).remove(); !done) {
         report.messages.push_back(done.error().text());
         return report;
     }

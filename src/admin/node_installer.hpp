@@ -39,8 +39,10 @@ class NodeInstaller {
     /// Checks the node, copies the bundle, tries it, switches to it, installs the rules, checks the whole.
     /// Whatever fails is undone. An upgrade is the same.
     /// @param config_folder  *.conf for the node's /etc/nsupcall.conf.d; may be missing
-    [[nodiscard]] NodeReport install(const std::string& bundle_folder,
-                                     const std::string& config_folder) const;
+    /// @param engine  also the resident engine, where the node has a systemd to start it; a node without one,
+    ///                or where that fails, is installed all the same, and the report says so
+    [[nodiscard]] NodeReport install(const std::string& bundle_folder, const std::string& config_folder,
+                                     bool engine) const;
 
     /// Rules first, then the programs when nobody can be using them any more.
     /// @param wait_seconds  how long upcalls that began before may take
