@@ -12,6 +12,8 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <memory>
+#include <span>
 
 #include "admin/agent_snapshot.hpp"
 #include "admin/http_library.hpp"
@@ -32,10 +34,19 @@ constexpr const char* kText = "text/plain; charset=utf-8";
 
 /// One open connection.
 struct Peer {
-    int fd;
-    std::int64_t since;
-    bool asked = false;     ///< a whole request came
-    bool told_off = false;  ///< it was shut down by us, and counted
+    int fd = -1;
+    std::int64_t since = 0;
+    std::uint64_t number = 0;  ///< of all that ever came
+    bool asked = false;        ///< a whole request came
+    bool told_off = false;     ///< it was shut down by us, and counted
+};
+
+/// What is being sent: it lives for as long as somebody reads it. The snapshot is shared, so that those who
+/// read slowly cost no memory of their own.
+struct Body {
+    std::shared_ptr<const Snapshot> snapshot;
+    std::span<const char> first;  ///< a part of the snapshot
+    std::string own;              ///< behind it
 };
 
 /// Serves the last snapshot on all sockets, in one thread.
@@ -44,13 +55,14 @@ class Server {
     Server(const HttpLibrary& http, unsigned interval_s) : http_(http), interval_s_(interval_s) {}
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
+    ~Server() = default;
 
     bool add(nsutil::UniqueFd socket) {
         auto* daemon = http_.start_daemon(
             MHD_USE_EPOLL, 0, nullptr, nullptr, &answer_request, this, MHD_OPTION_LISTEN_SOCKET, socket.get(),
-            MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            kRequestMost, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_NOTIFY_CONNECTION,
-            &note_connection, this, MHD_OPTION_END);
+            MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost * ServerOptions::kAddressesMost + 1,
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, kRequestMost, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
+            MHD_OPTION_NOTIFY_CONNECTION, &note_connection, this, MHD_OPTION_END);
         if (daemon == nullptr) return false;
         (void)socket.release();  // the daemon's
         const auto* info = http_.get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -72,7 +84,7 @@ class Server {
         while (turn(snapshots, true)) {
             if (!reader.read(snapshots)) break;
             if (auto snapshot = reader.take()) {
-                last_ = std::move(*snapshot);
+                last_ = std::make_shared<const Snapshot>(std::move(*snapshot));
                 arrived_ = seconds_now();
             }
         }
@@ -121,6 +133,21 @@ class Server {
         (void)::shutdown(peer.fd, SHUT_RDWR);
     }
 
+    /// Where all places are taken, whoever took one longest ago without asking anything goes; else whoever
+    /// came first. So those who hold connections open keep nobody out.
+    void make_room() {
+        std::size_t open = 0;
+        Peer* oldest = nullptr;
+        for (auto& [connection, peer] : peers_) {
+            if (peer.told_off) continue;
+            ++open;
+            if (oldest == nullptr ||
+                std::pair(peer.asked, peer.number) < std::pair(oldest->asked, oldest->number))
+                oldest = &peer;
+        }
+        if (oldest != nullptr && open >= kConnectionsMost * daemons_.size()) tell_off(*oldest, refused_);
+    }
+
     static void note_connection(void* self, MHD_Connection* connection, void** /*context*/,
                                 MHD_ConnectionNotificationCode code) {
         auto& server = *static_cast<Server*>(self);
@@ -128,9 +155,8 @@ class Server {
             const auto* info =
                 server.http_.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
             if (info == nullptr) return;
-            auto& peer = server.peers_[connection] = {info->connect_fd, seconds_now()};
-            if (server.peers_.size() > kConnectionsMost * server.daemons_.size())
-                tell_off(peer, server.refused_);
+            server.make_room();
+            server.peers_[connection] = {info->connect_fd, seconds_now(), ++server.connections_};
             return;
         }
         const auto found = server.peers_.find(connection);
@@ -173,7 +199,7 @@ class Server {
             return answer(connection, fresh() ? good : bad, kText,
                           fresh() ? "ok\n" : "no fresh collection\n");
         if (path == "/readyz") {
-            auto lines = last_.objections;
+            auto lines = last_->objections;
             if (!fresh()) lines += "no fresh collection\n";
             return answer(connection, lines.empty() ? good : bad, kText, lines.empty() ? "ok\n" : lines);
         }
@@ -181,16 +207,22 @@ class Server {
         if (!known) return answer(connection, 404, kText, "not found\n");
         if (arrived_ == 0) return answer(connection, bad, kText, "no collection yet\n");
         if (path == "/metrics")
-            return answer(connection, good, "text/plain; version=0.0.4; charset=utf-8",
-                          last_.metrics + own_metrics());
-        if (path == "/") return answer(connection, good, "text/html; charset=utf-8", last_.page);
-        return answer(connection, good, "application/json", last_.status);
+            return answer(connection, good, "text/plain; version=0.0.4; charset=utf-8", own_metrics(),
+                          last_->metrics);
+        if (path == "/") return answer(connection, good, "text/html; charset=utf-8", "", last_->page);
+        return answer(connection, good, "application/json", "", last_->status);
     }
 
-    MHD_Result answer(MHD_Connection* connection, unsigned code, const char* type, const std::string& body) {
-        auto* response =
-            http_.create_response(body.size(), const_cast<char*>(body.data()), MHD_RESPMEM_MUST_COPY);
+    /// @param shared  of the last snapshot; comes first
+    MHD_Result answer(MHD_Connection* connection, unsigned code, const char* type, std::string own,
+                      std::string_view shared = {}) {
+        auto body = std::make_unique<Body>(last_, shared, std::move(own));
+        const std::array<MHD_IoVec, 2> parts = {
+            {{body->first.data(), body->first.size()}, {body->own.data(), body->own.size()}}};
+        auto* response = http_.create_response(
+            parts.data(), parts.size(), [](void* unused) { delete static_cast<Body*>(unused); }, body.get());
         if (response == nullptr) return MHD_NO;
+        (void)body.release();  // the response's
         for (const auto& [name, value] :
              {std::pair{"Content-Type", type},
               {"Cache-Control", "no-store"},
@@ -224,8 +256,8 @@ class Server {
     std::vector<int> listening_;
     std::map<MHD_Connection*, Peer> peers_;
     std::map<unsigned, std::uint64_t> responses_ = {{200, 0}};
-    std::uint64_t refused_ = 0, timeouts_ = 0, malformed_ = 0;
-    Snapshot last_;
+    std::uint64_t connections_ = 0, refused_ = 0, timeouts_ = 0, malformed_ = 0;
+    std::shared_ptr<const Snapshot> last_ = std::make_shared<const Snapshot>();
     std::int64_t arrived_ = 0;  ///< 0: none has come
 };
 

@@ -23,7 +23,7 @@ std::optional<HttpLibrary> open_library() {
     bind(http.get_timeout, "MHD_get_timeout");
     bind(http.get_daemon_info, "MHD_get_daemon_info");
     bind(http.get_connection_info, "MHD_get_connection_info");
-    bind(http.create_response, "MHD_create_response_from_buffer");
+    bind(http.create_response, "MHD_create_response_from_iovec");
     bind(http.add_header, "MHD_add_response_header");
     bind(http.queue_response, "MHD_queue_response");
     bind(http.destroy_response, "MHD_destroy_response");

@@ -15,7 +15,7 @@ struct HttpLibrary {
     decltype(&::MHD_get_timeout) get_timeout;
     decltype(&::MHD_get_daemon_info) get_daemon_info;
     decltype(&::MHD_get_connection_info) get_connection_info;
-    decltype(&::MHD_create_response_from_buffer) create_response;
+    decltype(&::MHD_create_response_from_iovec) create_response;
     decltype(&::MHD_add_response_header) add_header;
     decltype(&::MHD_queue_response) queue_response;
     decltype(&::MHD_destroy_response) destroy_response;
