@@ -7,14 +7,10 @@ const [tools, ...files] = process.argv.slice(2);
 const modules = path.join(tools, 'node_modules');
 const yaml = require(path.join(modules, 'yaml'));
 
-// Kinds that other projects define: their names must be right, their insides are checked elsewhere.
-const foreign = new Set(['monitoring.coreos.com/v1/PrometheusRule', 'monitoring.coreos.com/v1/PodMonitor',
-  'monitoring.coreos.com/v1/ServiceMonitor']);
-
 // The schemas are functions that look at the fields they know: what they never look at, no API server knows.
 function watch(value, at, watched) {
   if (value === null || typeof value !== 'object') return value;
-  const seen = { at, value, fields: new Set(), all: Array.isArray(value) };
+  const seen = { at, value, fields: new Set(), looked: false, all: Array.isArray(value) };
   const inner = new Map();
   watched.push(seen);
   const field = (key) => {
@@ -23,6 +19,7 @@ function watch(value, at, watched) {
   };
   return new Proxy(value, {
     get(target, key) {
+      if (typeof key !== 'symbol') seen.looked = true;
       if (typeof key === 'symbol' || !Object.hasOwn(target, key) || (seen.all && key === 'length')) return target[key];
       seen.fields.add(key);
       return field(key);
@@ -35,24 +32,31 @@ function watch(value, at, watched) {
 }
 
 function schemaOf(object) {
+  if (!/^[a-z0-9./]+$/.test(object.apiVersion) || !/^[A-Za-z]+$/.test(object.kind)) return null;
   const file = path.join(modules, 'kubernetes-models', object.apiVersion, `${object.kind}.js`);
-  if (!/^[a-z0-9./]+$/.test(object.apiVersion) || !/^[A-Za-z]+$/.test(object.kind) || !fs.existsSync(file)) return null;
-  const name = Object.keys(require(file)).find((key) => key.startsWith('Io'));
-  return require(path.join(modules, 'kubernetes-models', '_schemas', `${name}.js`)).validate;
+  let name, from = path.join(modules, 'kubernetes-models');
+  if (fs.existsSync(file)) {
+    name = Object.keys(require(file)).find((key) => key.startsWith('Io'));
+  } else {
+    // The Prometheus operator's, from its own definitions.
+    from = path.join(modules, '@kubernetes-models', 'prometheus-operator');
+    name = object.apiVersion.split(/[./]/).map((part) => part[0].toUpperCase() + part.slice(1)).join('') + object.kind;
+  }
+  const schema = path.join(from, '_schemas', `${name}.js`);
+  return fs.existsSync(schema) ? require(schema).validate : null;
 }
 
 function check(object, where) {
   if (!object || typeof object.apiVersion !== 'string' || typeof object.kind !== 'string')
     return [`${where}: no apiVersion and kind`];
   const name = `${where}: ${object.kind} ${object.metadata && object.metadata.name}`;
-  if (foreign.has(`${object.apiVersion}/${object.kind}`)) return [];
   const validate = schemaOf(object);
   if (!validate) return [`${name}: unknown kind ${object.apiVersion}/${object.kind}`];
   const watched = [];
   const good = validate(watch(object, '', watched));
   const findings = good ? [] : validate.errors.map((e) => `${name}: ${e.instancePath} ${e.message || e.keyword} ${JSON.stringify(e.params)}`);
-  for (const { at, value, fields, all } of watched)
-    if (!all && fields.size > 0)
+  for (const { at, value, fields, looked, all } of watched)
+    if (!all && looked)
       for (const key of Object.keys(value)) if (!fields.has(key)) findings.push(`${name}: unknown field ${at}.${key}`);
   return findings;
 }
