@@ -50,8 +50,7 @@ cat >"$SCRATCH/registries.conf" <<'END'
 [aliases]
 "debian" = "localhost/debian"
 END
-podman_here() {
-  # What a build that is ended leaves in TMPDIR goes with the rest.
-  TMPDIR=$SCRATCH CONTAINERS_CONF=$SCRATCH/containers.conf CONTAINERS_REGISTRIES_CONF=$SCRATCH/registries.conf \
-    podman --root="$SCRATCH/root" --runroot="$SCRATCH/run" --tmpdir="$SCRATCH/tmp" "$@"
-}
+# What a build that is ended leaves in TMPDIR goes with the rest.
+PODMAN_HERE=(env "TMPDIR=$SCRATCH" "CONTAINERS_CONF=$SCRATCH/containers.conf" "CONTAINERS_REGISTRIES_CONF=$SCRATCH/registries.conf"
+  podman "--root=$SCRATCH/root" "--runroot=$SCRATCH/run" "--tmpdir=$SCRATCH/tmp")
+podman_here() { "${PODMAN_HERE[@]}" "$@"; }
