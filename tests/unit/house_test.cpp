@@ -114,11 +114,11 @@ TEST(House, DangerousCalls_OccurInOneFileEach) {
         {"fork", R"(::v?fork\s*\(|\bSYS_(v?fork|clone3?)\b|\bunshare\s*\()", {"nsutil/child.cpp"}},
         // The other programs of the host that a key may be for; before anything of a container was read.
         // The engine becomes itself anew, the front end the helper.
-        // (A node's installer tries what it installed, in a process of its own and with the node as root
-        // directory.)
+        // (A node's installer tries what it installed, and asks the node's systemd, in a process of its own
+        // and with the node as root directory.)
         {"exec",
          R"(\b(system|popen|exec[vl]p?e?|execveat|posix_spawnp?)\s*\(|\b(SYS|__NR)_exec)",
-         {"src/helpers/other_calls.cpp", "src/admin/node_probe.cpp", "src/engine/listening_socket.cpp",
+         {"src/helpers/other_calls.cpp", "src/admin/node_run.cpp", "src/engine/listening_socket.cpp",
           "src/front/front.cpp"}},
         {"chroot", R"(\bchroot\s*\(|\bpivot_root\b)", {"nsutil/namespaces.cpp"}},
     };
