@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "admin/workloads.hpp"
-#include "nsutil/mount_table.hpp"
 #include "nsutil/result.hpp"
 #include "request/spnego_request.hpp"
 #include "trace/history.hpp"
@@ -46,12 +45,5 @@ struct ExplainSubject {
 ///         a name that no mount can have; those of keyctl_describe(3)
 [[nodiscard]] nsutil::Result<ExplainSubject> find_subject(const ExplainTarget& target,
                                                           const Workloads& workloads);
-
-/// The request of an SMB mount, without a requester: server, address, user, whose credentials, security.
-/// @errors EINVAL its source names no server
-[[nodiscard]] nsutil::Result<SpnegoRequest> request_of_mount(const nsutil::Mount& mount);
-
-/// The mount that `path` lies on. @return null for none
-[[nodiscard]] const nsutil::Mount* mount_of_path(const nsutil::MountTable& table, const std::string& path);
 
 }  // namespace nsupcall::admin

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "admin/explain_json.hpp"
-#include "admin/explain_subject.hpp"
 #include "admin/json_text.hpp"
+#include "admin/named_mount.hpp"
 #include "admin/page.hpp"
 #include "request/key_description.hpp"
 #include "trace/trace.hpp"

@@ -95,6 +95,7 @@ ordered_json map_document(const NodeMap& map) {
             {"sessions", {{"host", map.sessions_of_host}, {"container", map.sessions_of_containers}}},
             {"not_seen",
              {{"processes", map.unseen},
+              {"others_hidden", map.others_hidden},
               {"users", map.users_left_out},
               {"mounts", map.mounts_left_out},
               {"credentials", optional_text(map.boundary_problem)},

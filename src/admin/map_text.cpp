@@ -104,6 +104,7 @@ std::vector<std::string> unseen_words(const NodeMap& map) {
     std::vector<std::string> lines;
     if (map.unseen > 0)
         lines.push_back(counted(map.unseen, "process", "processes") + " may not be looked at");
+    if (map.others_hidden) lines.emplace_back(kHiddenText);
     if (!map.credentials_known)
         lines.push_back("some credentials may not be looked at: " + escape(map.boundary_problem));
     if (!map.sessions_known) lines.emplace_back("the session records cannot be read");

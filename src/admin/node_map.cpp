@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <ctime>
 
+#include "admin/in_parallel.hpp"
 #include "admin/map_mounts.hpp"
 #include "nsutil/bounded_read.hpp"
-#include "privsep/credential_look.hpp"
+#include "privsep/parallel_look.hpp"
 #include "session/cifs_mounts.hpp"
 
 namespace nsupcall::admin {
@@ -33,6 +34,7 @@ class Mapper {
         map_.taken_at = std::time(nullptr);
         map_.processes = survey->processes;
         map_.unseen = survey->unseen;
+        map_.others_hidden = survey->others_hidden;
         read_places(*survey);
         add_mounters_to_host();
         look();
@@ -47,7 +49,7 @@ class Mapper {
 
   private:
     void read_places(const Survey& survey) {
-        const auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+        const auto tables = read_tables(survey);
         for (const auto& from : survey.places) {
             MapPlace place;
             place.mount = from.mount;
@@ -69,28 +71,48 @@ class Mapper {
                 user.processes = inhabitant.count;
                 place.users.push_back(std::move(user));
             }
-            std::vector<pid_t> processes;
-            for (const auto& [uid, inhabitant] : from.users) processes.push_back(inhabitant.tgid);
-            if (proc && !processes.empty()) read_mounts(proc->get(), processes, place);
+            read_mounts(tables[map_.places.size()], place);
             anchors_.push_back(from.users);
             map_.places.push_back(std::move(place));
         }
     }
 
-    void read_mounts(int proc_fd, const std::vector<pid_t>& processes, MapPlace& place) {
-        nsutil::Result<std::string> text = nsutil::fail(ESRCH, "all its processes are gone");
-        constexpr std::size_t kTries = 3;
-        for (std::size_t at = 0; at < std::min(processes.size(), kTries) && (!text || text->empty()); ++at)
-            text = nsutil::read_file_at(proc_fd, (std::to_string(processes[at]) + "/mountinfo").c_str(),
+    /// The mount tables of all places; empty for those without cifs and those whose processes are gone.
+    static std::vector<nsutil::Result<std::string>> read_tables(const Survey& survey) {
+        std::vector<nsutil::Result<std::string>> tables(survey.places.size());
+        const auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+        if (!proc) return tables;
+        constexpr std::size_t kLeast = 64;
+        in_parallel(tables.size(), shares_of(tables.size(), kLeast),
+                    [&](std::size_t, std::size_t first, std::size_t last) {
+                        for (; first < last; ++first)
+                            tables[first] = read_table(proc->get(), survey.places[first].users);
+                    });
+        return tables;
+    }
+
+    static nsutil::Result<std::string> read_table(int proc_fd,
+                                                  const std::map<std::uint32_t, Inhabitant>& users) {
+        nsutil::Result<std::string> text;
+        std::size_t tries = 3;
+        for (const auto& [uid, inhabitant] : users) {
+            text = nsutil::read_file_at(proc_fd, (std::to_string(inhabitant.tgid) + "/mountinfo").c_str(),
                                         kMountinfoLimit);
+            if ((text && !text->empty()) || --tries == 0) break;
+        }
+        if (text && !may_hold_cifs(*text)) return std::string();
+        const bool gone = !text && (text.error().code == ESRCH || text.error().code == ENOENT ||
+                                    text.error().code == EINVAL);
+        return gone ? std::string() : std::move(text);
+    }
+
+    void read_mounts(const nsutil::Result<std::string>& text, MapPlace& place) {
         if (!text) {
-            if (text.error().code == ESRCH || text.error().code == ENOENT || text.error().code == EINVAL)
-                return;
             place.problem = "its mounts cannot be read: " + text.error().text();
             map_.mounts_known = false;
             return;
         }
-        if (!may_hold_cifs(*text)) return;
+        if (text->empty()) return;
         auto mounts = kerberos_mounts(*text);
         if (!mounts) {
             place.problem = "its mounts cannot be read: " + mounts.error().text();
@@ -159,9 +181,9 @@ class Mapper {
             targets.push_back(std::move(target));
         }
         const LookOptions look_options = {.config = options_.config};
-        look_at_credentials(targets, look_options,
-                            nsutil::Deadline::after(std::chrono::milliseconds(options_.look_ms)),
-                            [&](std::size_t index, Look look) { take_look(aims[index], std::move(look)); });
+        look_in_parallel(targets, look_options,
+                         nsutil::Deadline::after(std::chrono::milliseconds(options_.look_ms)),
+                         [&](std::size_t index, Look look) { take_look(aims[index], std::move(look)); });
     }
 
     void take_look(const Aim& aim, Look look) {

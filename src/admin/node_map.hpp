@@ -84,6 +84,7 @@ struct NodeMap {
     std::vector<MapPlace> places;  ///< the host's own first, then by title
     std::size_t processes = 0;
     std::size_t unseen = 0;           ///< processes that may not be looked at
+    bool others_hidden = false;       ///< there are more, of other users: /proc is mounted with hidepid
     std::size_t users_left_out = 0;   ///< whom nobody looked at for want of time, or past a limit
     std::size_t mounts_left_out = 0;  ///< past a limit
     std::size_t sessions_of_host = 0, sessions_of_containers = 0;

@@ -29,10 +29,11 @@ RequesterReport describe_requester(const Requester& requester, const Workloads& 
     if (view == requester.host) return report;
     if (const auto text = requester.task.read("cgroup", kCgroupTextLimit))
         report.workload = workload_of_cgroup(*text);
+    workloads.complete(report.workload);
+    // Rootless. Who may mount can claim any id this way: it brings no name of the host's files.
     if (report.workload.id.empty() && !view.same(NamespaceKind::user, requester.host))
         if (const auto mounts = requester.task.read("mountinfo", kMountsTextLimit))
             report.workload.id = container_id_of_mounts(*mounts);
-    workloads.complete(report.workload);
     return report;
 }
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <unordered_map>
 
+#include "admin/in_parallel.hpp"
+#include "admin/namespace_link.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "nsutil/proc_text.hpp"
 #include "request/container_id.hpp"
@@ -24,6 +26,10 @@ using nsutil::NamespaceView;
 class ProcFile {
   public:
     explicit ProcFile(pid_t tgid) : tgid_(tgid) {}
+    const char* folder() {
+        (void)std::snprintf(path_.data(), path_.size(), "%d", tgid_);
+        return path_.data();
+    }
     const char* name(const char* file) {
         (void)std::snprintf(path_.data(), path_.size(), "%d/%s", tgid_, file);
         return path_.data();
@@ -34,38 +40,13 @@ class ProcFile {
     std::array<char, 64> path_ = {};
 };
 
-/// The lines of a status file that are wanted here; parse_status() reads all the others too.
-struct ShortStatus {
-    std::string comm;
-    std::uint32_t uid = 0;
-    bool has_memory = false;  ///< neither a kernel thread nor a zombie
-};
-
-std::optional<ShortStatus> read_status(int proc_fd, const char* path) {
-    // All that is wanted stands in front of the group list, which alone can be long.
-    constexpr std::size_t kEnough = 4096;
-    const auto fd = nsutil::open_at(proc_fd, path, O_RDONLY);
-    if (!fd) return std::nullopt;
-    std::array<char, kEnough> buffer;
-    const ssize_t size = ::read(fd->get(), buffer.data(), buffer.size());
-    if (size <= 0) return std::nullopt;
-    const std::string_view text(buffer.data(), static_cast<std::size_t>(size));
-    const auto field = [&](std::string_view name) -> std::string_view {
-        const auto at = text.find(name);
-        if (at == std::string_view::npos) return {};
-        const auto begin = at + name.size();
-        return text.substr(begin, text.find('\n', begin) - begin);
-    };
-    ShortStatus status;
-    // The kernel escapes line ends in the name: each of these begins a line of its own.
-    status.comm = field("Name:\t");
-    const auto uids = field("\nUid:\t");
-    const auto uid = nsutil::parse_number<std::uint32_t>(uids.substr(0, uids.find('\t')));
-    if (!uid) return std::nullopt;
-    status.uid = *uid;
-    status.has_memory =
-        text.find("\nVmSize:") != std::string_view::npos || static_cast<std::size_t>(size) == kEnough;
-    return status;
+/// The process' own name; empty where it is gone.
+std::string read_comm(int proc_fd, const char* path) {
+    constexpr std::size_t kMost = 64;
+    auto text = nsutil::read_file_at(proc_fd, path, kMost);
+    if (!text) return {};
+    if (text->ends_with('\n')) text->pop_back();  // one: the others are its own
+    return std::move(*text);
 }
 
 struct Key {
@@ -84,33 +65,40 @@ struct KeyHash {
 class Surveyor {
   public:
     Surveyor(int proc_fd, const NamespaceView& host, const Workloads& workloads)
-        : proc_fd_(proc_fd), host_(host), workloads_(workloads) {
-        const Key key = {host.of(NamespaceKind::mount), host.of(NamespaceKind::user),
-                         host.of(NamespaceKind::net)};
-        place_of(key).is_host = true;
+        : proc_fd_(proc_fd),
+          host_(host),
+          hosts_{host.of(NamespaceKind::mount), host.of(NamespaceKind::user), host.of(NamespaceKind::net)},
+          workloads_(workloads) {
+        place_of(hosts_).is_host = true;
     }
 
     void visit(pid_t tgid) {
         ProcFile file(tgid);
-        const auto status = read_status(proc_fd_, file.name("status"));
-        if (!status || !status->has_memory) return;
+        // The folder belongs to the effective user, always; a status file would cost as much as all the rest.
+        struct stat folder = {};
+        if (::fstatat(proc_fd_, file.folder(), &folder, 0) != 0) return;
         Key key;
         for (const auto& [name, id] :
              {std::pair{"ns/mnt", &key.mount}, {"ns/user", &key.user}, {"ns/net", &key.net}}) {
-            struct stat info = {};
-            if (::fstatat(proc_fd_, file.name(name), &info, 0) != 0) {
+            const auto inode = namespace_inode(proc_fd_, file.name(name));
+            if (inode == 0) {  // ENOENT: it has ended
                 survey_.unseen += errno == EACCES || errno == EPERM ? 1 : 0;
                 return;
             }
-            *id = {info.st_dev, info.st_ino};
+            *id = {hosts_.mount.device, inode};
         }
+        // Threads of the kernel are root's, in the first namespaces, and run no program.
+        char program = 0;
+        if (folder.st_uid == 0 && is_host(key) &&
+            ::readlinkat(proc_fd_, file.name("exe"), &program, sizeof program) < 0 && errno == ENOENT)
+            return;
         auto& place = place_of(key);
         ++survey_.processes;
         ++place.processes;
-        auto& inhabitant = place.users[status->uid];
+        auto& inhabitant = place.users[folder.st_uid];
         if (inhabitant.count++ == 0) {
             inhabitant.tgid = tgid;
-            inhabitant.comm = status->comm;
+            inhabitant.comm = read_comm(proc_fd_, file.name("comm"));
         }
         // Who entered a container from the host may be in a control group of the host: a few more are asked.
         constexpr std::size_t kAsked = 4;
@@ -119,10 +107,34 @@ class Surveyor {
             place.workload = workload_of_cgroup(*text);
             workloads_.complete(place.workload);
         }
+        // Rootless. Who may mount can claim any id this way: it brings no name of the host's files.
+        if (place.processes == 1 && place.workload.id.empty() && key.user != host_.of(NamespaceKind::user))
+            if (const auto text = nsutil::read_file_at(proc_fd_, file.name("mountinfo"), kMountsTextLimit))
+                place.workload.id = container_id_of_mounts(*text);
         struct stat info = {};
         if (place.processes == 1 && ::fstatat(proc_fd_, file.name("ns/pid"), &info, 0) == 0)
             place.host_service = key.user == host_.of(NamespaceKind::user) &&
                                  NamespaceId{info.st_dev, info.st_ino} == host_.of(NamespaceKind::pid);
+    }
+
+    /// What another one saw, as if it had come after this one's.
+    void add(Surveyor other) {
+        survey_.processes += other.survey_.processes;
+        survey_.unseen += other.survey_.unseen;
+        for (auto& from : other.survey_.places) {
+            auto& place = place_of({from.mount, from.user, from.net});
+            if (place.processes == 0) place.host_service = from.host_service;
+            if (place.workload.id.empty()) place.workload = std::move(from.workload);
+            place.processes += from.processes;
+            for (auto& [uid, inhabitant] : from.users) {
+                auto& known = place.users[uid];
+                inhabitant.count += known.count;
+                if (known.count == 0)
+                    known = std::move(inhabitant);
+                else
+                    known.count = inhabitant.count;
+            }
+        }
     }
 
     Survey take() {
@@ -132,6 +144,8 @@ class Surveyor {
     }
 
   private:
+    [[nodiscard]] bool is_host(const Key& key) const { return key == hosts_; }
+
     SurveyedPlace& place_of(const Key& key) {
         const auto [found, is_new] = index_.emplace(key, survey_.places.size());
         if (is_new) {
@@ -146,6 +160,7 @@ class Surveyor {
 
     int proc_fd_;
     const NamespaceView& host_;
+    Key hosts_;
     const Workloads& workloads_;
     Survey survey_;
     std::unordered_map<Key, std::size_t, KeyHash> index_;
@@ -171,18 +186,53 @@ nsutil::Result<NamespaceView> host_view() {
     return view && view->same(NamespaceKind::pid, *own) ? view : own;
 }
 
-nsutil::Result<Survey> Survey::take(const Workloads& workloads) {
-    const auto host = host_view();
-    if (!host) return std::unexpected(host.error());
+nsutil::Result<std::vector<pid_t>> all_processes() {
     auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
     if (!proc) return nsutil::propagate(proc);
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(proc->get()), ::closedir);
     if (listing == nullptr) return nsutil::fail_errno("list /proc");
-    Surveyor surveyor(proc->release(), *host, workloads);  // the descriptor is the listing's
+    (void)proc->release();  // the listing's now
+    std::vector<pid_t> processes;
     while (const dirent* entry = ::readdir(listing.get()))
         if (const auto tgid = nsutil::parse_number<std::uint32_t>(entry->d_name))
-            surveyor.visit(static_cast<pid_t>(*tgid));
-    return surveyor.take();
+            processes.push_back(static_cast<pid_t>(*tgid));
+    return processes;
+}
+
+nsutil::Result<Survey> Survey::take(const Workloads& workloads) {
+    const auto processes = all_processes();
+    if (!processes) return std::unexpected(processes.error());
+    return of(*processes, workloads);
+}
+
+nsutil::Result<Survey> Survey::of(std::span<const pid_t> processes, const Workloads& workloads) {
+    const auto host = host_view();
+    if (!host) return std::unexpected(host.error());
+    auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+    if (!proc) return nsutil::propagate(proc);
+    constexpr std::size_t kLeast = 256;  // a thread costs as much as some processes
+    std::vector<Surveyor> surveyors(shares_of(processes.size(), kLeast),
+                                    Surveyor(proc->get(), *host, workloads));
+    in_parallel(processes.size(), surveyors.size(),
+                [&](std::size_t share, std::size_t first, std::size_t last) {
+                    for (const pid_t tgid : processes.subspan(first, last - first))
+                        surveyors[share].visit(tgid);
+                });
+    for (std::size_t share = 1; share < surveyors.size(); ++share)
+        surveyors[0].add(std::move(surveyors[share]));
+    auto survey = surveyors[0].take();
+    // Each pid namespace has a first process.
+    struct stat first = {};
+    survey.others_hidden = ::fstatat(proc->get(), "1", &first, 0) != 0 && errno == ENOENT;
+    return survey;
+}
+
+std::string Survey::unseen_text() const {
+    std::string text;
+    if (unseen > 0)
+        text = std::to_string(unseen) + (unseen == 1 ? " process" : " processes") + " may not be looked at";
+    if (others_hidden) text += (text.empty() ? "" : ", and ") + std::string(kHiddenText);
+    return text;
 }
 
 std::vector<const SurveyedPlace*> Survey::named(std::string_view text) const {

@@ -52,6 +52,19 @@ TEST(CommandLine, EveryHelp_FitsAScreen) {
     });
 }
 
+// What could not be written has not been said, whatever it was.
+TEST(CommandLine, FullOutput_IsStatus2) {
+    for (const char* arguments :
+         {"map", "map --json", "map --dot", "history", "history --json", "doctor --no-kdc --no-self-test",
+          "explain --pid $$ --host fs.lab.test", "inspect $$", "completion bash"})
+        EXPECT_EQ(
+            2,
+            must(run_program({.argv = {"sh", "-c",
+                                       std::string(NSUPCALL_COMMAND_PATH " ") + arguments + " >/dev/full"}}))
+                .exit_code)
+            << arguments;
+}
+
 TEST(CommandLine, WrongUsage_IsToldApart) {
     EXPECT_EQ(64, nsupcall_command({}).exit_code);
     EXPECT_EQ(64, nsupcall_command({"nonsense"}).exit_code);
@@ -116,8 +129,8 @@ class Completion : public testing::Test {
         std::vector<std::string> argv = {shell};
         argv.insert(argv.end(), options.begin(), options.end());
         argv.insert(argv.end(), {"-c", text});
-        const auto finished =
-            must(run_program({.argv = argv, .environment = {"HOME=" + folder_->path().string(), "LC_ALL=C"}}));
+        const auto finished = must(
+            run_program({.argv = argv, .environment = {"HOME=" + folder_->path().string(), "LC_ALL=C"}}));
         EXPECT_EQ(0, finished.exit_code) << finished.output;
         return finished.output;
     }

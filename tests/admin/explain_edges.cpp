@@ -46,6 +46,9 @@ TEST_F(ExplainCommand, ProcessThatIsGone_AndNonsense) {
     const auto gone = explain({"--pid", std::to_string(child), "--uid", "0"});
     EXPECT_EQ(1, gone.exit_code) << gone.output;
     EXPECT_THAT(gone.output, HasSubstr("would fail with ESRCH"));
+    const auto unnamed = nsupcall_command({"explain", "--pid", std::to_string(child)});
+    EXPECT_EQ(2, unnamed.exit_code);
+    EXPECT_THAT(unnamed.output, HasSubstr("no such process"));
     EXPECT_EQ(64, explain(std::vector<std::string>()).exit_code);
     EXPECT_EQ(64, explain({"--pid", "1", "--container", "x"}).exit_code);
     const auto none = explain({"--container", "no-such-container"});
@@ -54,6 +57,7 @@ TEST_F(ExplainCommand, ProcessThatIsGone_AndNonsense) {
     const auto mount = explain({"--mount", folder_->path().string()});
     EXPECT_EQ(2, mount.exit_code);
     EXPECT_THAT(mount.output, HasSubstr("no SMB mount"));
+    EXPECT_THAT(explain({"--mount", "not/there/../here"}).output, HasSubstr("/not/here is no SMB mount"));
 }
 
 TEST_F(ExplainCommand, Key_TellsTheRequestByItself) {

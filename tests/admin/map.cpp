@@ -207,6 +207,42 @@ TEST_F(MapCommand, Unprivileged_SaysWhatItCouldNotSee) {
     EXPECT_THAT(finished.output, Not(HasSubstr("alice")));
 }
 
+TEST_F(MapCommand, HiddenProcesses_AreSaidToBe) {
+    const auto hidden = [](const std::string& arguments) {
+        return must(
+            run_program({.argv = {"unshare", "--mount", "sh", "-c",
+                                  "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=61987 "
+                                  "--regid=61987 --clear-groups " NSUPCALL_COMMAND_PATH " " +
+                                      arguments}}));
+    };
+    EXPECT_THAT(hidden("map").output, HasSubstr("processes of other users are hidden"));
+    const auto document = checked_json(hidden("map --json").output, "map.schema.json");
+    EXPECT_EQ(true, document["not_seen"]["others_hidden"]);
+    EXPECT_THAT(hidden("explain --container 0123456789ab --host fs.lab.test").output,
+                HasSubstr("processes of other users are hidden"));
+    EXPECT_EQ(false, checked_json(map("--json").output, "map.schema.json")["not_seen"]["others_hidden"]);
+}
+
+// So many that several processes share them out.
+TEST_F(MapCommand, ManyContainers_AreAllLookedAt) {
+    constexpr std::uint32_t kCount = 40, kFirst = 2'000'000, kStep = 70'000;
+    std::vector<Container> containers;
+    for (std::uint32_t i = 0; i < kCount; ++i)
+        containers.push_back(container(kFirst + i * kStep, {ccache("user" + std::to_string(i), 7200)}));
+    const auto document = checked_json(map("--json --within=60000").output, "map.schema.json");
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+        const auto user = place_of(document, containers[i])["users"][0];
+        EXPECT_EQ(kFirst + i * kStep, user["uid"]);
+        EXPECT_EQ(1000, user["inside_uid"]);
+        EXPECT_EQ(true, user["looked"]);
+        ASSERT_EQ(1U, user["credentials"].size()) << user.dump(1);
+        EXPECT_EQ("user" + std::to_string(i) + "@LAB.TEST", user["credentials"][0]["principal"]);
+    }
+    // Nobody is left behind.
+    EXPECT_EQ(document["processes"],
+              checked_json(map("--json --within=0").output, "map.schema.json")["processes"]);
+}
+
 TEST_F(MapCommand, Watch_LooksAgain) {
     const auto out = folder() / "watched";
     auto watcher =

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "admin/explain_subject.hpp"
+#include "admin/named_mount.hpp"
 
 namespace nsupcall::admin {
 namespace {

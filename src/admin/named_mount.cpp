@@ -1,0 +1,173 @@
+#include "admin/named_mount.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_map>
+
+#include "admin/in_parallel.hpp"
+#include "admin/namespace_link.hpp"
+#include "admin/survey.hpp"
+#include "nsutil/bounded_read.hpp"
+#include "nsutil/proc_text.hpp"
+#include "session/cifs_mounts.hpp"
+
+namespace nsupcall::admin {
+namespace {
+
+using nsutil::fail;
+using nsutil::Mount;
+using nsutil::MountTable;
+using nsutil::propagate;
+using nsutil::Result;
+
+Result<NamedMount> smb_mount_of(int proc_fd, pid_t process, const std::string& path) {
+    auto text =
+        nsutil::read_file_at(proc_fd, (std::to_string(process) + "/mountinfo").c_str(), kMountinfoLimit);
+    if (!text) return propagate(text);
+    if (!may_hold_cifs(*text)) return fail(ENOENT, "it sees no SMB mount");
+    auto table = MountTable::parse(*text);
+    if (!table) return propagate(table);
+    const Mount* mount = mount_of_path(*table, path);
+    if (mount == nullptr || !mount->is_smb())
+        return fail(ENOENT, path + " is on " + (mount == nullptr ? "no mount" : mount->type));
+    auto request = request_of_mount(*mount);
+    if (!request) return propagate(request);
+    return NamedMount{std::move(*request), mount->target.native(), process,
+                      mount->option("multiuser").has_value()};
+}
+
+/// The inode of the process' mount namespace; 0 where it has ended, or may not be looked at.
+ino_t namespace_of(int proc_fd, pid_t process) {
+    return namespace_inode(proc_fd, (std::to_string(process) + "/ns/mnt").c_str());
+}
+
+/// All processes, by mount namespace.
+Result<std::vector<std::vector<pid_t>>> mount_namespaces(int proc_fd) {
+    const auto processes = all_processes();
+    if (!processes) return std::unexpected(processes.error());
+    std::vector<ino_t> ids(processes->size());
+    constexpr std::size_t kLeast = 256;
+    in_parallel(ids.size(), shares_of(ids.size(), kLeast),
+                [&](std::size_t, std::size_t first, std::size_t last) {
+                    for (; first < last; ++first) ids[first] = namespace_of(proc_fd, (*processes)[first]);
+                });
+    std::unordered_map<ino_t, std::size_t> index;
+    std::vector<std::vector<pid_t>> namespaces;
+    for (std::size_t at = 0; at < ids.size(); ++at) {
+        if (ids[at] == 0) continue;
+        const auto [found, is_new] = index.emplace(ids[at], namespaces.size());
+        if (is_new) namespaces.emplace_back();
+        namespaces[found->second].push_back((*processes)[at]);
+    }
+    return namespaces;
+}
+
+/// The mount as each namespace has it that has one there, with the processes of that namespace.
+Result<std::vector<std::pair<NamedMount, std::vector<pid_t>>>> holders_of(int proc_fd,
+                                                                          const std::string& path) {
+    auto namespaces = mount_namespaces(proc_fd);
+    if (!namespaces) return std::unexpected(namespaces.error());
+    std::vector<std::optional<NamedMount>> mounts(namespaces->size());
+    constexpr std::size_t kLeast = 64;
+    in_parallel(mounts.size(), shares_of(mounts.size(), kLeast),
+                [&](std::size_t, std::size_t first, std::size_t last) {
+                    for (; first < last; ++first)
+                        if (auto one = smb_mount_of(proc_fd, (*namespaces)[first].front(), path))
+                            mounts[first] = std::move(*one);
+                });
+    std::vector<std::pair<NamedMount, std::vector<pid_t>>> holders;
+    for (std::size_t at = 0; at < mounts.size(); ++at)
+        if (mounts[at]) holders.emplace_back(std::move(*mounts[at]), std::move((*namespaces)[at]));
+    return holders;
+}
+
+/// The user's process in a namespace; nothing where there is none.
+std::optional<pid_t> process_in(int proc_fd, ino_t mounts, std::uint32_t host_uid,
+                                const std::vector<pid_t>& processes) {
+    std::vector<char> is_users(processes.size());
+    constexpr std::size_t kLeast = 512;
+    in_parallel(processes.size(), shares_of(processes.size(), kLeast),
+                [&](std::size_t, std::size_t first, std::size_t last) {
+                    for (; first < last; ++first) {
+                        // The folder belongs to the effective user.
+                        struct stat info = {};
+                        const auto folder = std::to_string(processes[first]);
+                        is_users[first] =
+                            ::fstatat(proc_fd, folder.c_str(), &info, 0) == 0 && info.st_uid == host_uid ? 1
+                                                                                                         : 0;
+                    }
+                });
+    for (std::size_t at = 0; at < processes.size(); ++at)
+        if (is_users[at] != 0 && namespace_of(proc_fd, processes[at]) == mounts) return processes[at];
+    return std::nullopt;
+}
+
+}  // namespace
+
+const Mount* mount_of_path(const MountTable& table, const std::string& path) {
+    const Mount* best = nullptr;
+    for (const auto& mount : table.mounts()) {
+        const auto& target = mount.target.native();
+        const bool below = target == "/" || (path.starts_with(target) &&
+                                             (path.size() == target.size() || path[target.size()] == '/'));
+        // Of several at one place the last lies on top.
+        if (below && (best == nullptr || target.size() >= best->target.size())) best = &mount;
+    }
+    return best;
+}
+
+Result<SpnegoRequest> request_of_mount(const Mount& mount) {
+    SpnegoRequest request;
+    std::string_view source = mount.source;
+    while (source.starts_with('/') || source.starts_with('\\')) source.remove_prefix(1);
+    request.host = source.substr(0, source.find_first_of("/\\"));
+    if (request.host.empty()) return fail(EINVAL, "mount " + mount.source + " names no server");
+    const auto option = [&](const char* name) { return mount.option(name).value_or(""); };
+    request.address = option("addr");
+    request.user = option("username");
+    if (option("sec").starts_with("mskrb5")) request.security = Security::mskrb5;
+    if (const auto uid = nsutil::parse_number<std::uint32_t>(option("uid"))) request.uid = *uid;
+    if (const auto cruid = nsutil::parse_number<std::uint32_t>(option("cruid")))
+        request.creduid = *cruid;
+    else
+        request.creduid = request.uid;
+    if (option("upcall_target") == "mount") request.target = UpcallTarget::mount;
+    if (option("upcall_target") == "app") request.target = UpcallTarget::app;
+    return request;
+}
+
+Result<NamedMount> find_mount(const std::string& path, std::optional<std::uint32_t> host_uid,
+                              std::vector<std::string>& notes) {
+    std::error_code failed;
+    const auto whole = (std::filesystem::current_path(failed) / path).lexically_normal().string();
+    const auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+    if (!proc) return std::unexpected(proc.error());
+    if (auto own = smb_mount_of(proc->get(), ::getpid(), whole)) {
+        const auto processes = all_processes();
+        if (!processes) return std::unexpected(processes.error());
+        if (const auto process = process_in(proc->get(), namespace_of(proc->get(), ::getpid()),
+                                            host_uid.value_or(own->request.creduid), *processes))
+            own->process = *process;
+        return own;
+    }
+    auto holders = holders_of(proc->get(), whole);
+    if (!holders) return std::unexpected(holders.error());
+    if (holders->empty()) return fail(ENOENT, whole + " is no SMB mount that can be seen from here");
+    if (holders->size() > 1) {
+        std::string list;
+        for (const auto& [mount, processes] : *holders) list += " " + std::to_string(mount.process);
+        notes.push_back("several mount namespaces have an SMB mount there; their processes:" + list);
+    }
+    auto mount = std::move(holders->front().first);
+    const auto& processes = holders->front().second;
+    if (const auto process = process_in(proc->get(), namespace_of(proc->get(), mount.process),
+                                        host_uid.value_or(mount.request.creduid), processes))
+        mount.process = *process;
+    return mount;
+}
+
+}  // namespace nsupcall::admin
