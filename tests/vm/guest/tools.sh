@@ -114,6 +114,9 @@ forget_keys() { keyctl clear "$((16#$(awk -v ring=".$1:" '$9 == ring { print $1 
 # use_rules plain|recorded: without the recorder, or with it (as it is when a test begins)
 use_rules() { cp --remove-destination "/run/vm/rules/$1/vm.conf" /etc/request-key.d/vm.conf; }
 
+# The administrator's command, beside the helper of the rule.
+nsupcall() { "$(dirname "$(awk '{ print $5; exit }' /run/vm/rules/plain/vm.conf)")/nsupcall" "$@"; }
+
 # --- containers -----------------------------------------------------------------------------------
 
 # A short-lived one, with mount and pid namespaces of its own, that runs one function.

@@ -6,8 +6,6 @@ CSI=$OUT/csi
 KUBELET=/var/lib/kubelet
 PODS=/sys/fs/cgroup/kubepods
 
-nsupcall() { "$(dirname "$(awk '{ print $5; exit }' /run/vm/rules/plain/vm.conf)")/nsupcall" "$@"; }
-
 # --- the node -------------------------------------------------------------------------------------
 
 # start_node EXAMPLE: the rules that the example's installer brings, the kubelet's folder, the driver's pod
@@ -277,3 +275,24 @@ stage_with_ticket() { # stage_with_ticket PV USER
   cp "/tmp/$1.json" $KUBELET/ # the driver's /tmp is another one
   stage "$1" "$KUBELET/$1.json"
 }
+
+# --- the administrator's command ------------------------------------------------------------------
+
+# A pod by its name, as the kubelet's folders of logs tell it, and by its uid.
+test_csi_explain_pod() {
+  local uid=11111111-2222-3333-4444-555555555555 word
+  [ "$(awk '$2 == "cifs.spnego" { print $5 }' /run/vm/rules/plain/vm.conf)" != /usr/sbin/cifs.upcall ] || skip "cifs-utils has no command"
+  mkdir -p /var/log/pods/shop_web-0_$uid
+  trap 'rmdir /var/log/pods/shop_web-0_11111111-2222-3333-4444-555555555555' EXIT
+  start_pod $uid
+  in_pod $uid c_pod_ticket
+  for word in shop/web-0 $uid; do
+    nsupcall explain --pod "$word" --host "$SERVER" --uid $U1 --json >/tmp/answer || fail "explain --pod $word: $(cat /tmp/answer)"
+    jq -e '.client == "labu2@LAB.TEST" and .requester.container.pod_namespace == "shop" and
+      .requester.container.pod_name == "web-0"' /tmp/answer >/dev/null || fail "$word: $(jq -c . /tmp/answer)"
+  done
+  nsupcall map --json | jq -e 'any(.places[]; .pod.name == "web-0")' >/dev/null || fail "the map does not name the pod"
+  ! nsupcall explain --pod shop/web-1 --host "$SERVER" 2>/tmp/answer || fail "another pod is found"
+  grep -q 'no running pod is called shop/web-1' /tmp/answer || fail "$(cat /tmp/answer)"
+}
+c_pod_ticket() { private_tmp; give $U1 labu2 FILE:/tmp/krb5cc_$U1; }
