@@ -67,7 +67,10 @@ TEST(CommandLine, FullOutput_IsStatus2) {
 
 TEST(CommandLine, WrongUsage_IsToldApart) {
     EXPECT_EQ(64, nsupcall_command({}).exit_code);
-    EXPECT_EQ(64, nsupcall_command({"nonsense"}).exit_code);
+    const auto nonsense = nsupcall_command({"non\033sense"});
+    EXPECT_EQ(64, nonsense.exit_code);
+    EXPECT_THAT(nonsense.output, HasSubstr("there is no subcommand non\\x1bsense"));
+    EXPECT_EQ(64, nsupcall_command({"help"}).exit_code);
     EXPECT_EQ(64, nsupcall_command({"doctor", "--nonsense"}).exit_code);
     EXPECT_EQ(64, nsupcall_command({"completion", "tcsh"}).exit_code);
     EXPECT_EQ(0, nsupcall_command({"--version"}).exit_code);
