@@ -88,9 +88,9 @@ class TemporaryRule {
         rule->janitor_ = std::make_unique<nsutil::Child>(std::move(*janitor));
         auto done = replace_file(fd, name,
                                  fmt::format("create user ver=0x2;host={};* * {} --test-type=cifs.spnego "
-                                             "--history-dir={} %k\n",
+                                             "--test-origin --history-dir={} %k\n",
                                              rule->host_, program, rule->history_),
-                                 0644);
+                                 0600);
         if (!done) return nsutil::propagate(done, RuleFile::kFolder);
         return rule;
     }

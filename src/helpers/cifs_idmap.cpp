@@ -46,7 +46,7 @@ int answer(const nsupcall::IdmapHelperOptions& options, const Deadline& deadline
     } else if (auto asker = find_asker(key, description, ".cifs_idmap", options.thread_keyring); !asker) {
         result.fail(asker.error().code == ENOENT ? ESRCH : asker.error().code, asker.error().text());
     } else {
-        if (options.test_type) asker->made_by_kernel = true;
+        if (options.test_type && !options.test_origin) asker->made_by_kernel = true;
         result = call_idmap(*question, options.idmap, *asker, options.timeout_seconds, deadline);
     }
     return finish_call(key, result, {kProgram, "cifs.idmap", description.description, description.uid},

@@ -13,6 +13,7 @@ using nsutil::parse_number;
 enum LongOnly : int {
     kThreadKeyring = 256,
     kTestType,
+    kTestOrigin,
     kSources,
     kMapFile,
     kContainerMapFile,
@@ -27,6 +28,7 @@ constexpr option kLong[] = {{"help", no_argument, nullptr, 'h'},
                             {"version", no_argument, nullptr, 'v'},
                             {"thread-keyring", required_argument, nullptr, kThreadKeyring},
                             {"test-type", required_argument, nullptr, kTestType},
+                            {"test-origin", no_argument, nullptr, kTestOrigin},
                             {"sources", required_argument, nullptr, kSources},
                             {"map-file", required_argument, nullptr, kMapFile},
                             {"container-map-file", required_argument, nullptr, kContainerMapFile},
@@ -72,6 +74,9 @@ nsutil::Result<IdmapHelperOptions> IdmapHelperOptions::parse(int argc, char** ar
                 if (std::string_view(::optarg) != "cifs.idmap")
                     return fail(EINVAL, std::string("no such key type: ") + ::optarg);
                 options.test_type = true;
+                break;
+            case kTestOrigin:
+                options.test_origin = true;
                 break;
             case kSources: {
                 auto chain = IdmapOptions::parse_chain(::optarg);
@@ -135,6 +140,7 @@ const char* idmap_usage() {
            "      --test-type=cifs.idmap    take a user key for one of this type; its origin is not "
            "checked:\n"
            "                                for tests and benchmarks only\n"
+           "      --test-origin             with --test-type: check the origin all the same\n"
            "      --history-dir=DIR         keep the history in DIR; an empty DIR keeps none (default\n"
            "                                /run/nsupcall/history, with --test-type none)\n"
            "      --deadline=MS             answer within this time (default 15000): for tests only\n"

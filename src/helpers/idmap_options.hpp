@@ -21,6 +21,7 @@ struct IdmapHelperOptions {
     bool show_help = false, show_version = false;
     std::optional<KeySerial> thread_keyring;            ///< --thread-keyring, request-key's %T
     bool test_type = false;                             ///< --test-type=cifs.idmap: takes a `user` key
+    bool test_origin = false;                           ///< --test-origin: and checks its origin
     std::optional<std::chrono::milliseconds> deadline;  ///< --deadline
     KeySerial key = 0;
 

@@ -11,6 +11,7 @@ enum LongOnly : int {
     kKrb5 = 256,
     kThreadKeyring,
     kTestType,
+    kTestOrigin,
     kDeadline,
     kJson,
     kSources,
@@ -37,6 +38,7 @@ constexpr option kLong[] = {{"trust-dns", no_argument, nullptr, 't'},
                             {"krb5", no_argument, nullptr, kKrb5},
                             {"thread-keyring", required_argument, nullptr, kThreadKeyring},
                             {"test-type", required_argument, nullptr, kTestType},
+                            {"test-origin", no_argument, nullptr, kTestOrigin},
                             {"deadline", required_argument, nullptr, kDeadline},
                             {"session-dir", required_argument, nullptr, kSessionDir},
                             {"history-dir", required_argument, nullptr, kHistoryDir},
@@ -114,6 +116,9 @@ nsutil::Result<HelperOptions> HelperOptions::parse(int argc, char** argv, KeySer
             case kTestType:
                 options.test_type = ::optarg;
                 if (!serves(options.test_type)) return fail(EINVAL, "no such key type: " + options.test_type);
+                break;
+            case kTestOrigin:
+                options.test_origin = true;
                 break;
             case kJson:
                 options.json = true;
@@ -238,6 +243,7 @@ const char* helper_usage() {
            "      --json                 print one line of JSON\n"
            "      --test-type=TYPE       treat a user key as one of TYPE; its origin is not checked:\n"
            "                             for tests and benchmarks only\n"
+           "      --test-origin          with --test-type: check the origin all the same\n"
            "      --config=FILE          rules, in place of /etc/nsupcall.conf; and FILE.d/*.conf\n"
            "      --deadline=MS          answer within this time (default 15000): for tests only\n"
            "      --engine=SOCKET        where the front end asks, if first of all (default\n"

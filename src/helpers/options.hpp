@@ -40,6 +40,7 @@ struct HelperOptions {
     bool show_help = false, show_version = false;
     std::optional<KeySerial> thread_keyring;  ///< --thread-keyring, request-key's %T
     std::string test_type;                    ///< --test-type: treat a `user` key as one of this type
+    bool test_origin = false;                 ///< --test-origin: and check its origin as for that type
     std::optional<std::chrono::milliseconds> deadline;           ///< --deadline: for tests that wait for it
     std::optional<std::chrono::steady_clock::time_point> began;  ///< --started: by the front end, before us
     CallType call = CallType::key;

@@ -98,7 +98,7 @@ int answer_other_key(const HelperOptions& options, const KeyUnderConstruction& k
         result.fail(code, asker.error().text());
         return finish_call(key, result, story, options.chronicle);
     }
-    if (!options.test_type.empty()) asker->made_by_kernel = true;
+    if (!options.test_type.empty() && !options.test_origin) asker->made_by_kernel = true;
     result = by_type ? run_by_type(type, description, options, *asker, deadline)
                      : run(options.call, description.description, options, *asker, deadline);
     return finish_call(key, result, story, options.chronicle);

@@ -72,8 +72,11 @@ Result<void> verify_origin(const HelperOptions& options, const PendingKey& key,
 
 Result<SpnegoRequest> accept(const HelperOptions& options, const PendingKey& key, Record& record) {
     auto request = SpnegoRequest::parse(record.key.description);
-    if (options.test_type.empty()) {
-        auto genuine = verify_origin(options, key, record.key, request ? &*request : nullptr);
+    if (options.test_type.empty() || options.test_origin) {
+        auto description = record.key;
+        // A key of type `user` stands for one of the type that is tested; all else about it is as it came.
+        if (!options.test_type.empty()) description.type = options.test_type;
+        auto genuine = verify_origin(options, key, description, request ? &*request : nullptr);
         record.forged = !genuine;
         if (!genuine) return propagate(genuine);
     }
