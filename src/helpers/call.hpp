@@ -45,8 +45,10 @@ struct CallResult {
 };
 
 /// A host name, "[type:]name". A name that cannot be resolved has a payload that says so.
+/// @param config         the rules
 /// @param lives_seconds  where the resolver does not tell
-[[nodiscard]] CallResult call_names(std::string_view description, const Asker& asker, unsigned lives_seconds,
+[[nodiscard]] CallResult call_names(std::string_view description, const std::string& config,
+                                    const Asker& asker, unsigned lives_seconds,
                                     const nsutil::Deadline& deadline);
 
 /// An id or a SID.

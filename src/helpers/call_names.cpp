@@ -24,8 +24,8 @@ bool speaks_for_itself(const Requester& requester) {
 
 }  // namespace
 
-CallResult call_names(std::string_view description, const Asker& asker, unsigned lives_seconds,
-                      const nsutil::Deadline& deadline) {
+CallResult call_names(std::string_view description, const std::string& config, const Asker& asker,
+                      unsigned lives_seconds, const nsutil::Deadline& deadline) {
     CallResult result;
     const auto query = NameQuery::parse(description, asker.callout);
     if (!query) {
@@ -36,7 +36,7 @@ CallResult call_names(std::string_view description, const Asker& asker, unsigned
         result.fail(EINVAL, "queries of type " + query->type + " are not served");
         return result;
     }
-    auto outcome = answer_name(*query, asker.tid, deadline);
+    auto outcome = answer_name(*query, config, asker.tid, deadline);
     result.job = std::move(outcome.job);
     const int code = result.job.reply.code;
     if (code != 0) {

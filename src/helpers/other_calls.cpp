@@ -38,7 +38,7 @@ CallResult run(CallType call, const std::string& argument, const HelperOptions& 
                const nsutil::Deadline& deadline) {
     switch (call) {
         case CallType::dfs:
-            return call_names(argument, asker, options.expire_seconds, deadline);
+            return call_names(argument, options.spnego.config, asker, options.expire_seconds, deadline);
         case CallType::uid_krb5:
         case CallType::gid_krb5:
             return call_principal(argument, call == CallType::gid_krb5, asker, options.expire_seconds,
@@ -54,7 +54,7 @@ CallResult run_by_type(const std::string& type, const KeyDescription& key, const
     if (options.krb5_only)
         result.fail(ENOKEY, "only requests for Kerberos are answered here");
     else if (is_name_type(type))
-        result = call_names(key.description, asker, options.expire_seconds, deadline);
+        result = call_names(key.description, options.spnego.config, asker, options.expire_seconds, deadline);
     else if (type == "logon")
         result = call_logon(key.description, options.logon, asker, options.expire_seconds, deadline);
     else if (type == "cifs.idmap")

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <ctime>
 
+#include "credentials/service_name.hpp"
 #include "names/address_lookup.hpp"
+#include "privsep/rule_choice.hpp"
 
 namespace nsupcall {
 namespace {
@@ -28,7 +30,8 @@ nsutil::Result<void> work(const NameQuery& query, Reply& reply) {
 
 }  // namespace
 
-NamesOutcome answer_name(const NameQuery& query, pid_t tid, const nsutil::Deadline& deadline) {
+NamesOutcome answer_name(const NameQuery& query, const std::string& config, pid_t tid,
+                         const nsutil::Deadline& deadline) {
     NamesOutcome outcome;
     auto requester = Requester::open(tid);
     if (!requester) {
@@ -37,6 +40,14 @@ NamesOutcome answer_name(const NameQuery& query, pid_t tid, const nsutil::Deadli
     }
     outcome.job.requester = std::move(*requester);
     const auto& who = *outcome.job.requester;
+    auto chosen =
+        choose_settings(config, {.host = lower_case(query.name), .creduid = who.status.uids.real}, who);
+    outcome.job.rule = chosen.settings.rule;
+    outcome.job.config_problems = std::move(chosen.problems);
+    if (chosen.settings.deny) {
+        outcome.job.reply = failed_reply(EACCES, "denied by the configuration");
+        return outcome;
+    }
     outcome.job.namespaces = who.is_kernel_thread() ? "host" : "requester";
     auto identity = SealedIdentity::nobody(who.namespaces);
     if (!identity) {

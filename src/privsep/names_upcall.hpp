@@ -24,6 +24,8 @@ struct NamesOutcome {
 /// Looks the name up in the network and mount namespace of the task `tid`, as a user who owns nothing there.
 /// A kernel thread acts for somebody it does not name: the host's namespaces answer, as they do for every
 /// other key.dns_resolver.
-[[nodiscard]] NamesOutcome answer_name(const NameQuery& query, pid_t tid, const nsutil::Deadline& deadline);
+/// @param config  the rules: one that matches the name (as `host`) and the asker may deny it
+[[nodiscard]] NamesOutcome answer_name(const NameQuery& query, const std::string& config, pid_t tid,
+                                       const nsutil::Deadline& deadline);
 
 }  // namespace nsupcall

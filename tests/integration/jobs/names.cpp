@@ -61,6 +61,8 @@ class Names : public JobTest {
 // Patient: on a busy machine a datagram may wait for its reader for seconds.
 constexpr const char* kLoopbackDns = "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n";
 
+constexpr const char* kNoRules = "/nonexistent/nsupcall.conf";
+
 TEST_F(Names, HostsFileOfTheContainer_Answers) {
     const auto name = name_with_rule();
     const auto container = must(Container::start(container_with("10.1.2.3 " + name + "\n")));
@@ -157,14 +159,15 @@ TEST_F(Names, ContainersAnswerToTheKernelItself_IsGoneInTwoSeconds) {
     const auto container = must(Container::start(container_with("10.0.0.1 " + name + "\n")));
     const auto deadline = nsutil::Deadline::after(std::chrono::seconds(15));
     for (const bool proven : {true, false}) {
-        const auto result = call_names(
-            name, {.tid = container.tid(), .made_by_kernel = true, .proven = proven}, 600, deadline);
+        const auto result =
+            call_names(name, kNoRules, {.tid = container.tid(), .made_by_kernel = true, .proven = proven},
+                       600, deadline);
         ASSERT_EQ(0, result.code) << result.message;
         EXPECT_EQ(std::vector<std::string>{"10.0.0.1"}, result.words);
         EXPECT_EQ(proven ? 2U : 600U, result.lives_seconds);
     }
-    const auto own =
-        call_names("192.0.2.5", {.tid = ::gettid(), .made_by_kernel = true, .proven = true}, 600, deadline);
+    const auto own = call_names("192.0.2.5", kNoRules,
+                                {.tid = ::gettid(), .made_by_kernel = true, .proven = true}, 600, deadline);
     EXPECT_EQ(600U, own.lives_seconds) << own.message;
 }
 
