@@ -1,5 +1,7 @@
 #include "engine/remote_key.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -60,6 +62,8 @@ Result<void> RemoteKey::reject(int code) const {
 }
 
 Result<std::string> RemoteKey::visible_keys() const {
+    // Asked for more than once: whoever is refused is looked for again, for the record.
+    if (::lseek(question_.keys.get(), 0, SEEK_SET) != 0) return nsutil::fail_errno("/proc/keys");
     return nsutil::read_all(question_.keys.get(), AuthKeyLine::kTextLimit);
 }
 
