@@ -74,14 +74,51 @@ Result<Received> receive(int fd, std::span<char> buffer) {
     return received;
 }
 
+/// Who connected, pinned: while this says that it lives, its number is nobody else's.
+class Peer {
+  public:
+    static Result<Peer> of(int channel_fd) {
+        Peer peer;
+        socklen_t size = sizeof peer.who_;
+        if (::getsockopt(channel_fd, SOL_SOCKET, SO_PEERCRED, &peer.who_, &size) != 0)
+            return fail_errno("SO_PEERCRED");
+        int pidfd = -1;
+        size = sizeof pidfd;
+        if (::getsockopt(channel_fd, SOL_SOCKET, kPeerPidfd, &pidfd, &size) == 0)
+            peer.pidfd_ = nsutil::UniqueFd(pidfd);
+        return peer;
+    }
+    [[nodiscard]] const ucred& who() const { return who_; }
+    /// True as well where the kernel cannot tell (before Linux 6.5).
+    [[nodiscard]] bool lives() const {
+        if (!pidfd_) return true;
+        pollfd ended = {pidfd_.get(), POLLIN, 0};
+        return ::poll(&ended, 1, 0) == 0;
+    }
+
+  private:
+    static constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, which glibc 2.36 does not know
+    ucred who_ = {};
+    nsutil::UniqueFd pidfd_;
+};
+
 /// The number of a uid says nothing of the user namespace that it is root of, and root of a container may
-/// have been given the folder with the socket.
-Result<void> verify_sender(const ucred& sender, const nsutil::NamespaceView& own) {
-    if (sender.uid != 0) return fail(EPERM, "asked by uid " + std::to_string(sender.uid));
+/// have been given the folder with the socket. With CAP_SYS_ADMIN it may also put another's process id on a
+/// message: whoever connected cannot be made up.
+Result<void> verify_sender(int channel_fd, const ucred& sender, const nsutil::NamespaceView& own) {
+    auto peer = Peer::of(channel_fd);
+    if (!peer) return propagate(peer);
+    if (sender.uid != 0 || peer->who().uid != 0)
+        return fail(EPERM, "asked by uid " + std::to_string(sender.uid != 0 ? sender.uid : peer->who().uid));
+    if (sender.pid != peer->who().pid)
+        return fail(EPERM, "process " + std::to_string(peer->who().pid) + " asks in the name of " +
+                               std::to_string(sender.pid));
     auto task = nsutil::Task::open(sender.pid);
     if (!task) return propagate(task, "who asks");
     auto view = nsutil::NamespaceView::of_task(*task);
     if (!view) return propagate(view, "who asks");
+    if (!peer->lives())
+        return fail(EPERM, "asked by process " + std::to_string(sender.pid) + ", which has ended");
     if (*view != own)
         return fail(EPERM,
                     "asked by process " + std::to_string(sender.pid) + ", which is in other namespaces");
@@ -133,7 +170,7 @@ Result<Question> receive_question(int channel_fd, const nsutil::NamespaceView& o
     auto received = receive(channel_fd, buffer);
     if (!received) return propagate(received);
     if (received->cut || !received->sender) return fail(EPROTO, "more, or less, came than a question");
-    if (auto genuine = verify_sender(*received->sender, own); !genuine) return propagate(genuine);
+    if (auto genuine = verify_sender(channel_fd, *received->sender, own); !genuine) return propagate(genuine);
     auto question = parse_question(std::span(buffer).first(received->size));
     if (!question) return question;
     if (!received->descriptor) return fail(EPROTO, "no descriptor came with the question");

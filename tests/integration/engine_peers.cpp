@@ -6,12 +6,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
+
+#include "support/skip.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -57,27 +65,38 @@ class EnginePeers : public FrontTest {
     }
 
     /// Asks as the calling process is. Runs in forked children: system calls only.
-    [[nodiscard]] static int hear(const sockaddr_un& address, const std::string& bytes,
-                                  bool with_keys = true) {
+    /// @param named  whose message it is said to be; 0: the kernel fills in the truth
+    [[nodiscard]] static int hear(const sockaddr_un& address, const std::string& bytes, bool with_keys = true,
+                                  pid_t named = 0) {
         const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
             return kCannotConnect;
+        return ask_on(fd, bytes, with_keys, named) ? hear_on(fd) : kNothing;
+    }
+
+    [[nodiscard]] static bool ask_on(int fd, const std::string& bytes, bool with_keys, pid_t named) {
         iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
         msghdr message = {};
         message.msg_iov = &part;
         message.msg_iovlen = 1;
-        const int keys = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (with_keys) {
-            message.msg_control = control;
-            message.msg_controllen = sizeof control;
-            auto* head = CMSG_FIRSTHDR(&message);
+        message.msg_control = control;
+        const auto add = [&](int type, const void* data, std::size_t size) {
+            auto* head = reinterpret_cast<cmsghdr*>(control + message.msg_controllen);
             head->cmsg_level = SOL_SOCKET;
-            head->cmsg_type = SCM_RIGHTS;
-            head->cmsg_len = CMSG_LEN(sizeof(int));
-            std::memcpy(CMSG_DATA(head), &keys, sizeof keys);
-        }
-        if (::sendmsg(fd, &message, MSG_NOSIGNAL) < 0) return kNothing;
+            head->cmsg_type = type;
+            head->cmsg_len = CMSG_LEN(size);
+            std::memcpy(CMSG_DATA(head), data, size);
+            message.msg_controllen += CMSG_SPACE(size);
+        };
+        const int keys = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        const ucred who = {named, 0, 0};
+        if (with_keys) add(SCM_RIGHTS, &keys, sizeof keys);
+        if (named != 0) add(SCM_CREDENTIALS, &who, sizeof who);
+        return ::sendmsg(fd, &message, MSG_NOSIGNAL) >= 0;
+    }
+
+    [[nodiscard]] static int hear_on(int fd) {
         static std::array<char, 128 * 1024> reply;
         pollfd waiting = {fd, POLLIN, 0};
         if (::poll(&waiting, 1, 10'000) != 1) return kNothing;
@@ -86,6 +105,25 @@ class EnginePeers : public FrontTest {
         wire::Answer answer;
         std::memcpy(&answer, reply.data(), sizeof answer);
         return answer.verb == wire::Verb::instantiate ? kAnswered : kDeclined;
+    }
+
+    /// A process of the host's root that has just this number; 0 where others were faster.
+    [[nodiscard]] static pid_t take_number(pid_t wanted) {
+        clone_args arguments = {};
+        arguments.exit_signal = SIGCHLD;
+        arguments.set_tid = reinterpret_cast<std::uint64_t>(&wanted);
+        arguments.set_tid_size = 1;
+        for (int tries = 0; tries < 200; ++tries) {
+            const long child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+            if (child == 0) {
+                (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;) (void)::pause();
+            }
+            if (child > 0) return static_cast<pid_t>(child);
+            // The last one of that number may not be quite gone.
+            (void)::usleep(5000);
+        }
+        return 0;
     }
 
     fs::path folder_in_run_;
@@ -120,6 +158,63 @@ TEST_F(EnginePeers, RootOfAUserNamespace_IsRefusedAlsoWhereItIsUidZero) {
                                            bytes = question(with_ticket)] { return hear(address, bytes); },
                                           0, 0));
     EXPECT_EQ(kDeclined, heard);
+}
+
+TEST_F(EnginePeers, RootOfAContainer_InTheNameOfAProcessOfTheHost_IsRefused) {
+    // It shares the host's pid namespace, and has CAP_SYS_ADMIN: the kernel lets it say whose message it is.
+    const auto with_ticket = container_with_ticket();
+    const auto address = socket_address(engine_->socket());
+    const auto bytes = question(with_ticket);
+    const auto container = must(Container::start(ContainerSpec{}));
+    const pid_t named = ::getpid();
+    EXPECT_EQ(kDeclined, must(container.run([&] { return hear(address, bytes, true, named); }, 0, 0)));
+}
+
+TEST_F(EnginePeers, RootOfAContainer_WhoseNumberIsAHostProcesssByThen_IsRefused) {
+    int pair[2];
+    int pidfd = -1;
+    socklen_t size = sizeof pidfd;
+    ASSERT_EQ(0, ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    constexpr int kPeerPidfd = 77;
+    if (::getsockopt(pair[0], SOL_SOCKET, kPeerPidfd, &pidfd, &size) != 0)
+        NSUPCALL_SKIP("SO_PEERPIDFD is of Linux 6.5: the number alone counts here (docs/THREAT-MODEL.md)");
+    const auto with_ticket = container_with_ticket();
+    const auto address = socket_address(engine_->socket());
+    const auto bytes = question(with_ticket);
+    const auto container = must(Container::start(ContainerSpec{}));
+    struct Shared {
+        std::atomic<pid_t> asker;
+        std::atomic<int> heard;
+    };
+    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(MAP_FAILED, memory);
+    auto* shared = new (memory) Shared();
+    const auto servants = engine_->servants();
+    // Whoever asks comes before whoever looks.
+    for (const pid_t servant : servants) ASSERT_EQ(0, ::kill(servant, SIGSTOP));
+    EXPECT_EQ(0,
+              must(container.run(
+                  [&] {
+                      const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+                      if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+                          !ask_on(fd, bytes, true, 0))
+                          return 1;
+                      shared->asker = ::getpid();
+                      // A child keeps the connection; the number is free.
+                      if (::fork() == 0) shared->heard = hear_on(fd);
+                      return 0;
+                  },
+                  0, 0)));
+    const pid_t reused = take_number(shared->asker);
+    for (const pid_t servant : servants) ASSERT_EQ(0, ::kill(servant, SIGCONT));
+    EXPECT_NE(0, reused) << "the number of the process that asked could not be had";
+    EXPECT_TRUE(eventually([&] { return shared->heard != 0; }));
+    EXPECT_EQ(kDeclined, shared->heard);
+    if (reused > 0) {
+        (void)::kill(reused, SIGKILL);
+        (void)::waitpid(reused, nullptr, 0);
+    }
+    (void)::munmap(memory, sizeof(Shared));
 }
 
 TEST_F(EnginePeers, Users_CannotEvenConnect) {
