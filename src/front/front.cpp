@@ -114,7 +114,7 @@ long keyctl(int operation, long a, long b = 0, long c = 0, long d = 0) {
 }
 
 long reject(std::int32_t key, std::int32_t code) {
-    const long done = keyctl(KEYCTL_REJECT, key, reject_seconds(clock(CLOCK_REALTIME).tv_nsec), code);
+    const long done = keyctl(KEYCTL_REJECT, key, reject_seconds(clock(kRejectClock).tv_nsec), code);
     // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
     return done < 0 ? keyctl(KEYCTL_REJECT, key, 1, EKEYREJECTED) : done;
 }

@@ -33,7 +33,7 @@ unsigned long word(const void* pointer) {
 /// For KEYCTL_REJECT, by the clock. Async-signal-safe.
 unsigned long reject_seconds_now() {
     timespec now = {};
-    (void)::clock_gettime(CLOCK_REALTIME, &now);
+    (void)::clock_gettime(kRejectClock, &now);
     return reject_seconds(now.tv_nsec);
 }
 
