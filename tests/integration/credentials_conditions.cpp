@@ -2,53 +2,16 @@
 /// Each condition, variable and source of the rules, and each verdict in the log, by real requests.
 
 #include <fmt/format.h>
-#include <mntent.h>
 
 #include <functional>
 
 #include "credentials_support.hpp"
 #include "nsutil/task.hpp"
+#include "support/control_group.hpp"
 #include "support/skip.hpp"
 
 namespace nsupcall::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// Where control groups of the unified hierarchy are made; empty where the machine has none.
-fs::path unified_hierarchy() {
-    const std::unique_ptr<FILE, int (*)(FILE*)> table(::setmntent("/proc/self/mounts", "r"), ::endmntent);
-    if (table == nullptr) return {};
-    while (const auto* mount = ::getmntent(table.get()))
-        if (std::string_view(mount->mnt_type) == "cgroup2") return mount->mnt_dir;
-    return {};
-}
-
-/// A control group that holds one process, named as container engines do.
-class ControlGroup {
-  public:
-    ControlGroup(const std::string& name, pid_t pid)
-        : home_(unified_hierarchy()), path_(home_ / name), pid_(pid) {
-        fs::create_directory(path_);
-        must(write_file(path_ / "cgroup.procs", std::to_string(pid)));
-    }
-    ControlGroup(const ControlGroup&) = delete;
-    ControlGroup& operator=(const ControlGroup&) = delete;
-    ~ControlGroup() {
-        (void)write_file(home_ / "cgroup.procs", std::to_string(pid_));
-        std::error_code ignored;
-        fs::remove(path_, ignored);
-    }
-
-  private:
-    fs::path home_, path_;
-    pid_t pid_;
-};
-
-/// 64 hexadecimal digits of this run.
-std::string container_id() {
-    return fmt::format("{:064x}", 0xfeed0000000000 + static_cast<std::uint64_t>(::getpid()));
-}
 
 class CredentialsConditions : public CredentialTest {
   protected:

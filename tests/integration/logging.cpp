@@ -2,13 +2,9 @@
 /// One upcall, one log record that tells an admin what happened.
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include <cstring>
-
+#include "support/log_sink.hpp"
 #include "support/upcall_test.hpp"
 
 namespace nsupcall::test {
@@ -18,20 +14,12 @@ class Logging : public UpcallTest {
   protected:
     void SetUp() override {
         UpcallTest::SetUp();
-        sink_path_ = realm().folder() / "log";
-        std::filesystem::remove(sink_path_);
-        sink_ = nsutil::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        ASSERT_TRUE(sink_);
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        ASSERT_LT(sink_path_.string().size(), sizeof address.sun_path);
-        std::strcpy(address.sun_path, sink_path_.c_str());
-        ASSERT_EQ(0, ::bind(sink_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+        sink_.emplace(realm().folder() / "log");
     }
 
     /// The helper's log goes to the sink, as `kind` ("syslog", "journal").
     void log_to(const std::string& kind, std::vector<std::string> options = {}) {
-        std::vector<std::string> arguments = {sink_path_.string(), kind, NSUPCALL_HELPER_PATH};
+        std::vector<std::string> arguments = {sink_->path().string(), kind, NSUPCALL_HELPER_PATH};
         arguments.insert(arguments.end(), options.begin(), options.end());
         arguments.insert(arguments.end(), {"--test-type=cifs.spnego", "%k"});
         rule_.reset();
@@ -46,30 +34,19 @@ class Logging : public UpcallTest {
         return ask(fields);
     }
 
-    /// All records that are there within `patience_ms` of the last one.
-    std::vector<std::string> records(int patience_ms = 300) {
-        std::vector<std::string> all;
-        for (;;) {
-            pollfd waiting{sink_.get(), POLLIN, 0};
-            if (::poll(&waiting, 1, patience_ms) <= 0) return all;
-            char text[65536];
-            const ssize_t size = ::recv(sink_.get(), text, sizeof text, 0);
-            if (size >= 0) all.emplace_back(text, static_cast<std::size_t>(size));
-        }
-    }
+    std::vector<std::string> records() { return sink_->records(); }
 
     static bool says(const std::string& record, const std::string& word) {
         return record.find(word) != std::string::npos;
     }
 
     static std::string namespace_inode(pid_t tid, const std::string& kind) {
-        struct stat info {};
+        struct stat info{};
         EXPECT_EQ(0, ::stat(fmt::format("/proc/{}/ns/{}", tid, kind).c_str(), &info));
         return std::to_string(info.st_ino);
     }
 
-    std::filesystem::path sink_path_;
-    nsutil::UniqueFd sink_;
+    std::optional<LogSink> sink_;
     std::optional<RequestRule> rule_;
 };
 
