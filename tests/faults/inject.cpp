@@ -1,37 +1,35 @@
 /// @file
-/// Runs a helper under ptrace(2) and makes one system call of it fail, or ends a process at it.
+/// Runs a helper, or an engine, under ptrace(2) and makes one system call of it fail, or ends a process at
+/// it.
 ///
 /// Usage: inject --plan=FILE <helper> <argument>...
+///        inject --plan=FILE --engine <engine> <argument>...
 ///
-/// FILE holds one line: `<role> <n> <fault>`. Role is `broker` (the helper itself) or `worker` (what it
-/// forks); n counts that role's system calls from 1 on, 0 for none; fault is `kill`, an errno, or `old`,
-/// which lets every call fail with ENOSYS that came after Linux 5.0. What happened is written beside it, to
-/// FILE.out:
-/// `<calls of the broker> <calls of the worker> <number of the call, -1> <first call of main> <answered>
-/// <worker left>`. A program, so that request-key can run it; a tracer of its own, since strace counts calls
-/// of all processes as one and costs ten times as much.
+/// FILE holds the plan (plan.hpp); what happened is written beside it, to FILE.out. The broker is the helper
+/// itself, and the worker what it forks. Of an engine the broker is the servant that has accepted a
+/// connection, whose calls count from then on; the plan is read anew for each, and only one may be under way
+/// at a time. With a plan for an old kernel the engine itself lives on that kernel.
+///
+/// A program, so that request-key can run it; a tracer of its own, since strace counts calls of all processes
+/// as one and costs ten times as much.
 
-#include <elf.h>
 #include <linux/keyctl.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <string>
 
+#include "plan.hpp"
+#include "registers.hpp"
+
+namespace nsupcall::test {
 namespace {
 
 constexpr int kBrokenSetup = 99;
@@ -41,101 +39,6 @@ constexpr int kBrokenSetup = 99;
     std::_Exit(kBrokenSetup);
 }
 
-/// One stopped task's view of a system call. The only part that knows the machine.
-class Registers {
-  public:
-    explicit Registers(pid_t pid) : pid_(pid) {
-        iovec io = {&regs_, sizeof regs_};
-        if (::ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &io) != 0) gone_ = true;
-    }
-    [[nodiscard]] bool gone() const { return gone_; }
-#if defined(__x86_64__)
-    [[nodiscard]] long call() const {
-        return static_cast<long>(regs_.orig_rax);
-    }
-    [[nodiscard]] unsigned long argument() const {
-        return regs_.rdi;
-    }
-    [[nodiscard]] long result() const {
-        return static_cast<long>(regs_.rax);
-    }
-    void skip_call() {
-        regs_.orig_rax = ~0ULL;
-        store();
-    }
-    void set_result(long value) {
-        regs_.rax = static_cast<unsigned long long>(value);
-        store();
-    }
-#elif defined(__aarch64__)
-    [[nodiscard]] long call() const {
-        return static_cast<long>(regs_.regs[8]);
-    }
-    [[nodiscard]] unsigned long argument() const {
-        return regs_.regs[0];
-    }
-    [[nodiscard]] long result() const {
-        return static_cast<long>(regs_.regs[0]);
-    }
-    void skip_call() {
-        int none = -1;
-        iovec io = {&none, sizeof none};
-        (void)::ptrace(PTRACE_SETREGSET, pid_, NT_ARM_SYSTEM_CALL, &io);
-    }
-    void set_result(long value) {
-        regs_.regs[0] = static_cast<unsigned long long>(value);
-        store();
-    }
-#endif
-
-  private:
-    void store() {
-        iovec io = {&regs_, sizeof regs_};
-        (void)::ptrace(PTRACE_SETREGSET, pid_, NT_PRSTATUS, &io);
-    }
-    pid_t pid_;
-    user_regs_struct regs_ = {};
-    bool gone_ = false;
-};
-
-struct Plan {
-    bool of_worker = false;
-    long at = 0;
-    bool kill = false, old_kernel = false;
-    int error = 0;
-
-    static Plan read(const std::string& path) {
-        std::ifstream file(path);
-        std::string role, fault;
-        Plan plan;
-        if (!(file >> role >> plan.at >> fault)) die("plan");
-        plan.of_worker = role == "worker";
-        plan.kill = fault == "kill";
-        plan.old_kernel = fault == "old";
-        if (!plan.kill && !plan.old_kernel) plan.error = std::atoi(fault.c_str());
-        return plan;
-    }
-};
-
-/// Calls that Linux 5.0 (and an administrator's seccomp profile made for it) does not know.
-bool is_young(long call) {
-    switch (call) {
-        case SYS_pidfd_send_signal:
-        case SYS_pidfd_open:
-        case SYS_pidfd_getfd:
-        case SYS_clone3:
-        case SYS_close_range:
-        case SYS_openat2:
-        case SYS_faccessat2:
-        case SYS_landlock_create_ruleset:
-        case SYS_landlock_add_rule:
-        case SYS_landlock_restrict_self:
-            return true;
-        default:
-            return false;
-    }
-}
-
 /// setns(2) takes a pidfd since Linux 5.8.
 bool is_pidfd(pid_t pid, unsigned long fd) {
     char target[64] = {};
@@ -143,43 +46,62 @@ bool is_pidfd(pid_t pid, unsigned long fd) {
     return ::readlink(link.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "pidfd") != nullptr;
 }
 
+pid_t parent_of(pid_t pid) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("PPid:")) return std::atoi(line.c_str() + sizeof "PPid:");
+    return 0;
+}
+
+enum class Role : std::uint8_t { engine, idle, broker, worker };
+
 struct Task {
-    bool worker = false;
+    Role role = Role::worker;
     bool inside = false;  ///< between entry and exit of a call
     bool faulted = false;
-    bool answering = false;
+    bool answering = false, makes_keyring = false;
+    long call = -1;
 };
 
 class Tracer {
   public:
-    Tracer(Plan plan, pid_t broker) : plan_(plan), broker_(broker) { tasks_[broker] = {}; }
+    Tracer(std::string plan_path, pid_t root, bool of_engine)
+        : plan_path_(std::move(plan_path)), root_(root), of_engine_(of_engine) {
+        if (!plan_.read(plan_path_)) die("plan");
+        tasks_[root].role = of_engine ? Role::engine : Role::broker;
+        broker_ = of_engine ? -1 : root;
+    }
 
-    /// Until the broker is gone, and the worker too or a grace period has passed.
+    /// Until the root is gone; of a helper until its worker is gone too, or a grace period has passed.
     void run() {
         while (!tasks_.empty()) {
             int status = 0;
             const pid_t pid = wait_for_one(status);
-            if (pid == 0) return;
+            if (pid == 0) {
+                tell();
+                if (!of_engine_) return;
+                continue;
+            }
             if (WIFEXITED(status) || WIFSIGNALED(status)) {
-                if (pid == broker_) {
-                    broker_gone_ = true;
-                    grace_end_ = std::chrono::steady_clock::now() + kGrace;
-                }
-                tasks_.erase(pid);
+                on_end(pid);
+                if (of_engine_ && pid == root_) return;
                 continue;
             }
             on_stop(pid, status);
         }
-    }
-
-    void report(const std::string& path) const {
-        std::ofstream file(path);
-        file << calls_[0] << ' ' << calls_[1] << ' ' << hit_ << ' ' << first_of_main_ << ' ' << answered_
-             << ' ' << tasks_.size() << '\n';
+        if (!of_engine_) tell();
     }
 
   private:
+    using Clock = std::chrono::steady_clock;
     static constexpr auto kGrace = std::chrono::milliseconds(500);
+
+    [[nodiscard]] int under_way() const {
+        int count = 0;
+        for (const auto& [pid, task] : tasks_)
+            count += task.role == Role::broker || task.role == Role::worker ? 1 : 0;
+        return count;
+    }
 
     /// @return 0 when the grace period has passed
     pid_t wait_for_one(int& status) const {
@@ -189,16 +111,33 @@ class Tracer {
             if (pid < 0 && errno == ECHILD) return 0;
             if (pid < 0 && errno != EINTR) die("waitpid");
             if (broker_gone_) {
-                if (std::chrono::steady_clock::now() > grace_end_) return 0;
+                if (Clock::now() > grace_end_) return 0;
                 (void)::usleep(500);
             }
         }
     }
 
+    void on_end(pid_t pid) {
+        tasks_.erase(pid);
+        if (pid == broker_) {
+            broker_gone_ = true;
+            grace_end_ = Clock::now() + kGrace;
+        }
+        if (of_engine_ && broker_gone_ && under_way() == 0) tell();
+    }
+
+    /// The upcall is over.
+    void tell() {
+        outcome_.left = under_way();
+        outcome_.write(plan_path_ + ".out");
+        broker_gone_ = false;
+        broker_ = -1;
+    }
+
     void on_stop(pid_t pid, int status) {
         const bool is_new = !tasks_.contains(pid);
         auto& task = tasks_[pid];
-        if (is_new) task.worker = true;
+        if (is_new) task.role = of_engine_ && parent_of(pid) == root_ ? Role::idle : Role::worker;
         const int signal = WSTOPSIG(status);
         int deliver = 0;
         if (signal == (SIGTRAP | 0x80))
@@ -212,22 +151,33 @@ class Tracer {
         Registers registers(pid);
         if (registers.gone()) return;
         task.inside = true;
-        const long number = ++calls_[task.worker ? 1 : 0];
-        const long call = registers.call();
-        // The first thing that main() does; before it the loader fails on its own account.
-        if (!task.worker && first_of_main_ == 0 && saw_loader_end_ && call == SYS_openat)
-            first_of_main_ = number;
-        if (call == SYS_munmap) saw_loader_end_ = true;
+        task.call = registers.call();
         const auto operation = registers.argument();
+        if (task.role == Role::broker || task.role == Role::worker) count(pid, task, operation, registers);
+        if (plan_.old_kernel &&
+            (is_young(task.call) || (task.call == SYS_setns && is_pidfd(pid, operation)))) {
+            task.faulted = true;
+            outcome_.hit = task.call;
+            registers.skip_call();
+        }
+    }
+
+    /// A call of the upcall.
+    void count(pid_t pid, Task& task, unsigned long operation, Registers& registers) {
+        const bool of_worker = task.role == Role::worker;
+        const long number = of_worker ? ++outcome_.worker_calls : ++outcome_.broker_calls;
+        // The first thing that main() does; before it the loader fails on its own account.
+        if (!of_worker && outcome_.first_of_main == 0 && saw_loader_end_ && task.call == SYS_openat)
+            outcome_.first_of_main = number;
+        if (task.call == SYS_munmap) saw_loader_end_ = true;
         task.answering =
-            call == SYS_keyctl && (operation == KEYCTL_INSTANTIATE || operation == KEYCTL_REJECT);
-        const bool here = plan_.at != 0 && task.worker == plan_.of_worker && number == plan_.at;
-        if (here) hit_ = call;
-        if (here && plan_.kill) {
+            task.call == SYS_keyctl && (operation == KEYCTL_INSTANTIATE || operation == KEYCTL_REJECT);
+        task.makes_keyring = task.call == SYS_keyctl && operation == KEYCTL_JOIN_SESSION_KEYRING;
+        if (plan_.at == 0 || of_worker != plan_.of_worker || number != plan_.at) return;
+        outcome_.hit = task.call;
+        if (plan_.kill) {
             (void)::kill(pid, SIGKILL);
-        } else if ((here && plan_.error != 0) ||
-                   (plan_.old_kernel &&
-                    (is_young(call) || (call == SYS_setns && is_pidfd(pid, operation))))) {
+        } else {
             task.faulted = true;
             registers.skip_call();
         }
@@ -240,43 +190,61 @@ class Tracer {
         if (task.faulted)
             registers.set_result(-(plan_.old_kernel ? ENOSYS : plan_.error));
         else if (task.answering && registers.result() >= 0)
-            ++answered_;
-        task.faulted = false;
+            ++outcome_.answered;
+        else if (task.makes_keyring && registers.result() > 0)
+            outcome_.keyrings.insert(static_cast<std::uint32_t>(registers.result()));
+        else if (task.role == Role::idle && task.call == SYS_accept4 && registers.result() >= 0)
+            begin(pid, task);
+        task.faulted = task.answering = task.makes_keyring = false;
     }
 
-    Plan plan_;
-    pid_t broker_;
-    std::map<pid_t, Task> tasks_;
-    long calls_[2] = {};
-    long hit_ = -1, first_of_main_ = 0;
-    int answered_ = 0;
+    /// A servant got a connection.
+    void begin(pid_t pid, Task& task) {
+        task.role = Role::broker;
+        broker_ = pid;
+        const bool was_old = plan_.old_kernel;
+        outcome_ = {};
+        plan_ = {};
+        if (!plan_.read(plan_path_)) die("plan");
+        plan_.old_kernel |= was_old;
+    }
+
+    std::string plan_path_;
+    Plan plan_{};
+    pid_t root_, broker_ = -1;
+    bool of_engine_;
+    std::map<pid_t, Task> tasks_{};
+    Outcome outcome_{};
     bool saw_loader_end_ = false, broker_gone_ = false;
-    std::chrono::steady_clock::time_point grace_end_;
+    Clock::time_point grace_end_{};
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     constexpr std::size_t kPrefix = sizeof "--plan=" - 1;
     if (argc < 3 || std::strncmp(argv[1], "--plan=", kPrefix) != 0) return kBrokenSetup;
-    const std::string path = argv[1] + kPrefix;
-    const Plan plan = Plan::read(path);
-    const pid_t helper = ::fork();
-    if (helper < 0) die("fork");
-    if (helper == 0) {
+    const bool of_engine = std::strcmp(argv[2], "--engine") == 0;
+    char** const program = argv + (of_engine ? 3 : 2);
+    const pid_t root = ::fork();
+    if (root < 0) die("fork");
+    if (root == 0) {
         if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) die("ptrace");
         (void)::raise(SIGSTOP);
-        ::execv(argv[2], argv + 2);
+        ::execv(program[0], program);
         die("execv");
     }
     int status = 0;
-    if (::waitpid(helper, &status, 0) != helper) die("waitpid");
+    if (::waitpid(root, &status, 0) != root) die("waitpid");
     constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                               PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
-    if (::ptrace(PTRACE_SETOPTIONS, helper, nullptr, kOptions) != 0) die("ptrace options");
-    (void)::ptrace(PTRACE_SYSCALL, helper, nullptr, 0);
-    Tracer tracer(plan, helper);
-    tracer.run();
-    tracer.report(path + ".out");
+    if (::ptrace(PTRACE_SETOPTIONS, root, nullptr, kOptions) != 0) die("ptrace options");
+    (void)::ptrace(PTRACE_SYSCALL, root, nullptr, 0);
+    Tracer(argv[1] + kPrefix, root, of_engine).run();
     return 0;
+}
+
+}  // namespace
+}  // namespace nsupcall::test
+
+int main(int argc, char** argv) {
+    return nsupcall::test::run(argc, argv);
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 
@@ -46,6 +47,19 @@ std::vector<std::string> keys_under_construction(int patience_ms) {
         ::usleep(5000);
         patience_ms -= 5;
     }
+}
+
+std::set<std::uint32_t> remaining_keys(std::set<std::uint32_t> serials, int patience_ms) {
+    for (; !serials.empty(); patience_ms -= 2) {
+        std::set<std::uint32_t> seen;
+        std::ifstream keys("/proc/keys");
+        for (std::string line; std::getline(keys, line);)
+            seen.insert(static_cast<std::uint32_t>(std::strtoul(line.c_str(), nullptr, 16)));
+        std::erase_if(serials, [&](std::uint32_t serial) { return !seen.contains(serial); });
+        if (patience_ms <= 0) break;
+        if (!serials.empty()) ::usleep(2000);
+    }
+    return serials;
 }
 
 }  // namespace nsupcall::test
