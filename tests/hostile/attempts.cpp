@@ -72,14 +72,38 @@ std::vector<Attempt> all_attempts() {
              return static_cast<int>(::syscall(SYS_execveat, -1, "/tmp/intruder.so", nullptr, nullptr, 0));
          }},
         {"Fork", forbidden(SYS_clone), [] { return ::fork() < 0 ? -1 : 0; }},
+        {"Clone3", forbidden(SYS_clone3), [] { return static_cast<int>(::syscall(SYS_clone3, nullptr, 0)); }},
+#if defined(SYS_vfork)
+        {"Vfork", forbidden(SYS_vfork), [] { return static_cast<int>(::syscall(SYS_vfork)); }},
+#endif
         {"Kill", forbidden(SYS_kill), [] { return ::kill(::getpid(), 0); }},
+        {"KillOfOthers", forbidden(SYS_kill), [] { return ::kill(1, SIGKILL); }},
+        {"KillOfAThread", forbidden(SYS_tkill),
+         [] { return static_cast<int>(::syscall(SYS_tkill, 1, SIGKILL)); }},
+        {"KillByPidfd", forbidden(SYS_pidfd_send_signal),
+         [] { return static_cast<int>(::syscall(SYS_pidfd_send_signal, -1, SIGKILL, nullptr, 0)); }},
+        {"PidfdOpen", forbidden(SYS_pidfd_open),
+         [] { return static_cast<int>(::syscall(SYS_pidfd_open, 1, 0)); }},
+        {"PidfdGetfd", forbidden(SYS_pidfd_getfd),
+         [] { return static_cast<int>(::syscall(SYS_pidfd_getfd, -1, 0, 0)); }},
         {"Ptrace", forbidden(SYS_ptrace), [] { return static_cast<int>(::syscall(SYS_ptrace, 0, 0, 0, 0)); }},
         {"ProcessVmReadv", forbidden(SYS_process_vm_readv),
          [] { return static_cast<int>(::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0)); }},
+        {"ProcessVmWritev", forbidden(SYS_process_vm_writev),
+         [] { return static_cast<int>(::syscall(SYS_process_vm_writev, 1, nullptr, 0, nullptr, 0, 0)); }},
         {"Setns", forbidden(SYS_setns), [] { return static_cast<int>(::syscall(SYS_setns, -1, 0)); }},
         {"Unshare", forbidden(SYS_unshare), [] { return static_cast<int>(::syscall(SYS_unshare, 0)); }},
         {"Mount", forbidden(SYS_mount),
          [] { return static_cast<int>(::syscall(SYS_mount, "", "/tmp", "tmpfs", 0, nullptr)); }},
+        {"Umount", forbidden(SYS_umount2),
+         [] { return static_cast<int>(::syscall(SYS_umount2, "/tmp", 0)); }},
+        {"PivotRoot", forbidden(SYS_pivot_root),
+         [] { return static_cast<int>(::syscall(SYS_pivot_root, "/tmp", "/tmp")); }},
+        {"Chroot", forbidden(SYS_chroot), [] { return static_cast<int>(::syscall(SYS_chroot, "/tmp")); }},
+        {"MemfdCreate", forbidden(SYS_memfd_create),
+         [] { return static_cast<int>(::syscall(SYS_memfd_create, "x", 0)); }},
+        {"PerfEventOpen", forbidden(SYS_perf_event_open),
+         [] { return static_cast<int>(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0)); }},
         {"Bpf", forbidden(SYS_bpf), [] { return static_cast<int>(::syscall(SYS_bpf, 0, nullptr, 0)); }},
         {"IoUring", forbidden(SYS_io_uring_setup),
          [] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }},
@@ -91,6 +115,10 @@ std::vector<Attempt> all_attempts() {
          [] { return static_cast<int>(::syscall(SYS_keyctl, 12, 1, nullptr, 0, 0)); }},
         {"KeyctlReject", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 19, 1, 1, 126, 0)); }},
         {"KeyctlAssumeAuthority", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 16, 1)); }},
+        {"KeyctlJoinSession", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 1, nullptr)); }},
+        {"KeyctlSetPermissions", "EPERM",
+         [] { return static_cast<int>(::syscall(SYS_keyctl, 5, -3, 0x3f3f3f3f)); }},
+        {"KeyctlGiveToParent", "EPERM", [] { return static_cast<int>(::syscall(SYS_keyctl, 18)); }},
         {"RequestKey", forbidden(SYS_request_key),
          [] { return static_cast<int>(::syscall(SYS_request_key, "user", "x", nullptr, 0)); }},
         {"SocketPacket", "EPERM",
@@ -137,7 +165,7 @@ TEST_P(Worker, BehindTheBoundary_HoldsOneDescriptorBesideNull) {
     const auto container = start({}, {}, GetParam());
     const auto ended = must(run_sealed_in(container, host_uid(), [] {
         for (const int fd : {0, 1, 2}) {
-            struct stat info {};
+            struct stat info{};
             if (::fstat(fd, &info) != 0 || !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3)) return -1;
         }
         int open = 0;
