@@ -64,7 +64,6 @@ class Lookers {
         : options_(options), done_(done) {
         // The first child ties this process to one CPU (see Child::spawn); the children go where there is
         // room.
-        CPU_ZERO(&cpus_);
         have_cpus_ = ::sched_getaffinity(0, sizeof cpus_, &cpus_) == 0;
         const unsigned suits = 2 * std::max(1U, std::thread::hardware_concurrency());
         constexpr unsigned kMost = 64;
@@ -184,7 +183,7 @@ class Lookers {
 
     const LookOptions& options_;
     const std::function<void(std::size_t, Look)>& done_;
-    cpu_set_t cpus_;
+    cpu_set_t cpus_{};
     bool have_cpus_ = false;
     unsigned at_once_ = 1;
     std::list<AtWork> at_work_;

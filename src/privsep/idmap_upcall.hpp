@@ -29,7 +29,7 @@ struct IdmapOutcome {
 /// ENOKEY: nobody knows; EACCES: the answer cannot be confined; EPERM: not the kernel's request, and no
 /// source of the asker's own; EHOSTUNREACH: a source that has the say does not answer, and none that follows
 /// may contradict it; EINVAL: a map file that is malformed.
-[[nodiscard]] IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& options, pid_t tid,
+[[nodiscard]] IdmapOutcome answer_idmap(const IdQuestion& question, const IdmapOptions& given, pid_t tid,
                                         bool made_by_kernel, const nsutil::Deadline& deadline);
 
 }  // namespace nsupcall

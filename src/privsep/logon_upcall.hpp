@@ -27,7 +27,7 @@ struct LogonOptions {
 ///
 /// ENOKEY: not switched on, no file, or a file for another domain than is asked for; EACCES: a file that is
 /// not the user's alone; EINVAL: one that is malformed. The trace names the files.
-[[nodiscard]] JobOutcome answer_logon(const LogonRequest& request, const LogonOptions& options,
+[[nodiscard]] JobOutcome answer_logon(const LogonRequest& request, const LogonOptions& given,
                                       std::uint32_t host_uid, pid_t tid, const nsutil::Deadline& deadline);
 
 }  // namespace nsupcall
