@@ -53,6 +53,7 @@ bool has_our_rule(const std::string& text) {
 
 std::vector<std::pair<std::string, bool>> capabilities() {
     std::vector<std::pair<std::string, bool>> list;
+    list.reserve(std::size(kCapabilities));
     const auto self = nsutil::Task::open(::getpid());
     const auto status =
         self ? self->status() : nsutil::Result<nsutil::TaskStatus>(nsutil::fail(ESRCH, "self"));

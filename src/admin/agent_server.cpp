@@ -53,7 +53,7 @@ class Server {
     Server(const HttpLibrary& http, unsigned interval_s) : http_(http), interval_s_(interval_s) {}
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
-    ~Server() = default;
+    ~Server() = default;  // its daemons end with the process
 
     bool add(nsutil::UniqueFd socket) {
         auto* daemon = http_.start_daemon(

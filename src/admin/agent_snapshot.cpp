@@ -49,7 +49,7 @@ nsutil::Result<void> send_snapshot(int fd, const Snapshot& snapshot, int patienc
 }
 
 bool SnapshotReader::read(int fd) {
-    std::array<char, 64 * 1024> buffer;
+    std::array<char, 64 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read(2) fills it
     for (;;) {
         const ssize_t got = ::read(fd, buffer.data(), buffer.size());
         if (got < 0) return errno == EAGAIN || errno == EINTR;

@@ -116,7 +116,7 @@ Checks examine_helpers(const Patient& patient) {
     Checks checks;
     for (const auto& program : programs) {
         if (const auto why = open_to_others(patient.root, program); !why.empty()) {
-            checks.push_back({kId, CheckStatus::failure, program + ": " + why,
+            checks.push_back({kId, CheckStatus::failure, fmt::format("{}: {}", program, why),
                               "chown root and chmod 755: request-key runs it as root"});
             continue;
         }

@@ -75,9 +75,9 @@ int list(const Options& options) {
     keep_wanted(*tail, options);
     const auto painter = Painter::for_output(STDOUT_FILENO);
     if (!options.json && tail->records.empty())
-        std::fputs(options.failed ? "No upcall has failed of those that are kept.\n"
-                                  : "No upcall has been answered since this host started.\n",
-                   stderr);
+        (void)std::fputs(options.failed ? "No upcall has failed of those that are kept.\n"
+                                        : "No upcall has been answered since this host started.\n",
+                         stderr);
     return print(*tail, options, painter) ? kExitGood : kExitUnknown;
 }
 
@@ -97,9 +97,8 @@ class Watch {
         // By the clock as well: a record that was under way when its number was seen makes no event of its
         // own.
         (void)::poll(&wanted, 1, kLookMs);
-        alignas(inotify_event) std::array<char, 4096> events;
-        ssize_t size = 0;
-        while (fd_ && (size = ::read(fd_.get(), events.data(), events.size())) > 0)
+        alignas(inotify_event) std::array<char, 4096> events = {};
+        while (fd_ && ::read(fd_.get(), events.data(), events.size()) > 0)
             if (reinterpret_cast<const inotify_event*>(events.data())->mask & (IN_DELETE_SELF | IN_IGNORED))
                 watch_ = -1;
     }

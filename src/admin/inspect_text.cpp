@@ -104,9 +104,10 @@ void put_capabilities(Page& page, const InspectReport& report) {
     std::string_view name = "capabilities";
     for (const auto& one : report.capabilities) {
         page.put(name, fmt::format("{}: needs {}", one.purpose, joined(one.needed)));
-        page.put("", one.missing.empty() ? page.paint(Tone::good, "  has all of them")
-                                         : page.paint(Tone::warning, "  lacks " + joined(one.missing)) +
-                                               (one.why.empty() ? "" : ": " + one.why));
+        auto found = one.missing.empty() ? page.paint(Tone::good, "  has all of them")
+                                         : page.paint(Tone::warning, "  lacks " + joined(one.missing));
+        if (!one.missing.empty() && !one.why.empty()) found.append(": ").append(one.why);
+        page.put("", found);
         name = "";
     }
 }
