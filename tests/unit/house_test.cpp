@@ -121,6 +121,7 @@ TEST(House, DangerousCalls_OccurInOneFileEach) {
          {"src/helpers/other_calls.cpp", "src/admin/node_run.cpp", "src/engine/listening_socket.cpp",
           "src/front/front.cpp"}},
         {"chroot", R"(\bchroot\s*\(|\bpivot_root\b)", {"nsutil/namespaces.cpp"}},
+        {"something for the standard library", R"(\bnamespace\s+(std|posix)\s*\{)", {}},
     };
     for (const auto& [what, pattern, only_files] : rules) {
         const std::regex regex(pattern);
@@ -252,6 +253,13 @@ TEST(House, Mains_AreShort) {
         const bool is_main = file.text.find("\nint main(") != std::string::npos;
         EXPECT_TRUE(!is_main || std::ranges::count(file.text, '\n') < 100) << file.path;
     }
+}
+
+TEST(House, Sources_AreAscii) {
+    // A letter that looks like another, or text that runs from right to left, shows a reader other code than
+    // there is.
+    for (const auto& file : code_of({"nsutil", "src"}))
+        EXPECT_TRUE(std::ranges::all_of(file.text, [](unsigned char c) { return c < 0x80; })) << file.path;
 }
 
 TEST(House, Headers_SayWhatTheyAreFor) {
