@@ -119,6 +119,7 @@ class Tree {
         auto* line = add(parent, user_words(user));
         if (!user.problem.empty()) put(line, kRemark, escape(user.problem), Tone::warning);
         std::vector<libscols_line*> credentials;
+        credentials.reserve(user.credentials.size());
         for (const auto& credential : user.credentials)
             credentials.push_back(add_credential(line, credential));
         for (const auto& mount : user.mounts) {
