@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <optional>
 #include <utility>
 
 #include "bench/statistics.hpp"
 #include "bench/timed_request.hpp"
-#include "support/token_check.hpp"
 
 namespace nsupcall::bench {
 namespace {
@@ -19,27 +17,8 @@ using nsutil::Result;
 
 constexpr int kWarmUpRounds = 3;
 
-/// The payload without what follows its two parts: cifs-utils adds the padding of a C struct.
-std::string exact(const std::string& payload) {
-    constexpr std::size_t kHead = 16;
-    if (payload.size() < kHead) return payload;
-    std::uint32_t lengths[2];
-    std::memcpy(lengths, payload.data() + 8, sizeof lengths);
-    return payload.substr(0, kHead + std::size_t{lengths[0]} + lengths[1]);
-}
-
-Result<void> check_token(const TimedAnswer& answer, const test::Realm& realm) {
-    auto payload = test::parse_payload(exact(answer.payload));
-    if (!payload) return nsutil::propagate(payload);
-    auto accepted = test::accept_token(payload->blob, realm.service_keytab(), realm.krb5_conf_path());
-    if (!accepted) return nsutil::propagate(accepted);
-    if (accepted->client != realm.principal("alice"))
-        return nsutil::fail(EPROTO, "a token of " + accepted->client);
-    return {};
-}
-
 std::string problem_of(const SideSpec& side, const TimedAnswer& answer) {
-    if (side.answers) return answer.error == 0 ? "" : nsutil::errno_name(answer.error);
+    if (side.answers()) return answer.error == 0 ? "" : nsutil::errno_name(answer.error);
     return answer.error == ENOKEY ? "" : "an answer where none can be";
 }
 
@@ -55,21 +34,22 @@ std::optional<double> last_report(const std::string& path) {
 }  // namespace
 
 Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
-                           const std::vector<SideSpec>& sides, int rounds, const std::string& launcher) {
+                           const std::vector<SideSpec>& of_tokens, int rounds, const std::string& launcher) {
     Comparison result{scenario.name, scenario.title, {}, {}};
     std::vector<Side> installed;
     const std::string report = (realm.folder() / "launcher.report").string();
+    const auto sides = scenario.sides(of_tokens);
     for (auto spec : sides) {
-        const auto& extra = installed.empty() ? scenario.helper_options : scenario.peer_options;
-        if (spec.answers) spec.arguments.insert(spec.arguments.begin(), extra.begin(), extra.end());
+        const auto number = static_cast<unsigned>(installed.size()) + 1;
         spec.arguments.insert(spec.arguments.begin(), {report, spec.program.string()});
         spec.program = launcher;
-        auto side = Side::install(spec, realm.service_host(), static_cast<unsigned>(installed.size()) + 1);
+        auto side = Side::install(spec, scenario.pattern(realm, number));
         if (!side) return nsutil::propagate(side);
         installed.push_back(std::move(*side));
-        result.sides.push_back({spec.name, spec.answers, {}, {}, {}});
+        result.sides.push_back({spec.name, spec.kind, {}, {}, {}});
     }
-    auto bare = Side::install(sides.back(), realm.service_host(), static_cast<unsigned>(sides.size()) + 1);
+    const auto bare_number = static_cast<unsigned>(sides.size()) + 1;
+    auto bare = Side::install(sides.back(), scenario.pattern(realm, bare_number));
     if (!bare) return nsutil::propagate(bare);
     for (int round = -kWarmUpRounds; round < rounds; ++round) {
         for (std::size_t turn = 0; turn < installed.size(); ++turn) {
@@ -78,10 +58,10 @@ Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
             if (!of_side.failure.empty()) continue;
             const auto& spec = installed[at].spec();
             if (auto emptied = test::write_file(report, ""); !emptied) return nsutil::propagate(emptied);
-            const auto answer = timed_request(scenario.description(realm, installed[at].address()));
+            const auto answer = timed_request(scenario.question(realm, static_cast<unsigned>(at) + 1));
             auto problem = problem_of(spec, answer);
-            if (problem.empty() && spec.answers && round == -kWarmUpRounds)
-                if (auto good = check_token(answer, realm); !good) problem = good.error().text();
+            if (problem.empty() && spec.answers() && round == -kWarmUpRounds)
+                problem = scenario.problem_of(answer.payload, realm);
             if (problem.empty()) {
                 const auto lived = last_report(report);
                 if (!lived) return nsutil::fail(EPROTO, "the launcher wrote no report");
@@ -90,12 +70,12 @@ Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
                 of_side.lived.push_back(*lived);
                 continue;
             }
-            if (at == 0 || round >= 0)
+            if (spec.ours() || round >= 0)
                 return nsutil::fail(
                     EPROTO, fmt::format("{}: {} in round {}: {}", scenario.name, spec.name, round, problem));
             of_side.failure = std::move(problem);
         }
-        const auto answer = timed_request(scenario.description(realm, bare->address()));
+        const auto answer = timed_request(scenario.question(realm, bare_number));
         if (round >= 0) result.bare_floor.push_back(answer.microseconds);
     }
     return result;

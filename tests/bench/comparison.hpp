@@ -13,7 +13,7 @@ namespace nsupcall::bench {
 /// What one side came to.
 struct SideResult {
     std::string name;
-    bool answers = true;           ///< false for the floor
+    SideKind kind = SideKind::theirs;
     std::string failure{};         ///< why it was left out, e.g. "ENOKEY"; empty where it was measured
     std::vector<double> waited{};  ///< microseconds of each round, as the requester waited
     std::vector<double> lived{};   ///< microseconds of each round, from the helper's execve to its end
@@ -34,7 +34,7 @@ struct Comparison {
 /// where
 ///                  others work, what a requester waits for says more of them than of us
 /// A peer that fails in the first rounds is left out, and said so.
-/// @errors  EPROTO our own side answered wrongly, or any side did later on
+/// @errors  EPROTO a side of ours answered wrongly, or any side did later on
 [[nodiscard]] nsutil::Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
                                                  const std::vector<SideSpec>& sides, int rounds,
                                                  const std::string& launcher);

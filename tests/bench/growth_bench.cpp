@@ -1,125 +1,110 @@
 /// @file
-/// What one upcall costs while the host grows: more keys, processes, mount namespaces, mounts.
+/// What one upcall costs while the host grows: more keys, processes, mount namespaces, mounts, session records,
+/// rules.
 ///
-/// growth_bench --launcher PROGRAM --ours HELPER [--rounds N]
+/// growth_bench --launcher PROGRAM --ours engine|HELPER [--rounds N] [--json FILE] [--share N] [AXIS...]
 ///
-/// Prints the helper's median life (microseconds, at real-time priority) at each size, small and large sizes
-/// of one thing measured one after the other. 77: it cannot run here.
+/// Prints the median life of the front end or helper (microseconds, at real-time priority) at each size. The
+/// smallest size is measured before and after the others, and ratios are to the mean of both, so that what
+/// changes on the machine meanwhile shows as a difference of those two. --share N: sizes divided by N, for a test.
+/// Exit status: 0; 77 it cannot run here; 2 it failed.
 
 #include <fmt/format.h>
-#include <keyutils.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <functional>
+#include <optional>
 #include <vector>
 
+#include "bench/bench_engine.hpp"
 #include "bench/comparison.hpp"
+#include "bench/growth_axis.hpp"
+#include "bench/record_folder.hpp"
 #include "bench/statistics.hpp"
 #include "support/must.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
 using namespace nsupcall::bench;
-using namespace nsupcall::test;
+using nsupcall::test::must;
+using nsupcall::test::Realm;
 
 struct Options {
-    std::string launcher;
-    std::vector<SideSpec> sides;
+    std::string launcher, ours, json;
+    std::vector<std::string> axes;
     int rounds = 60;
+    unsigned share = 1;
 };
 
-double life(const Options& options, const Scenario& scenario, const Realm& realm) {
-    const auto comparison = must(compare(scenario, realm, options.sides, options.rounds, options.launcher));
+struct Point {
+    unsigned size;
+    double microseconds;
+};
+
+double life(const Options& options, const Scenario& scenario, const Realm& realm,
+            const std::vector<SideSpec>& sides) {
+    const auto comparison = must(compare(scenario, realm, sides, options.rounds, options.launcher));
     return median(comparison.sides.front().lived);
 }
 
-void report(const char* what, double small, double large) {
-    fmt::print("  {:44} {:6.0f} -> {:6.0f} us  x {:.2f}\n", what, small, large, large / small);
+/// Measures along one axis. @return its JSON
+std::string along(GrowthAxis& axis, const Options& options, const Scenario& scenario, const Realm& realm,
+                  std::vector<SideSpec> sides) {
+    sides.front().add_options(axis.helper_options());
+    auto sizes = axis.sizes();
+    for (auto& size : sizes) size = std::max(1U, size / options.share);
+    std::vector<Point> points;
+    const auto measure = [&](unsigned size) {
+        must(axis.grow_to(size));
+        points.push_back({size, life(options, scenario, realm, sides)});
+    };
+    for (const auto size : sizes) measure(size);
+    must(axis.shrink());
+    measure(sizes.front());
+    const double base = (points.front().microseconds + points.back().microseconds) / 2;
+    const double drift = points.back().microseconds / points.front().microseconds;
+    points.pop_back();
+    fmt::print("  {:34}", axis.title());
+    std::string json = fmt::format("  {{\"axis\": \"{}\", \"title\": \"{}\", \"drift\": {:.3f}, \"points\": [", axis.name(),
+                                   axis.title(), drift);
+    for (const auto& point : points) {
+        fmt::print(" {:>6}: {:5.0f} us x {:.2f}", point.size, point.microseconds, point.microseconds / base);
+        json += fmt::format("{}{{\"size\": {}, \"median_us\": {:.0f}, \"ratio\": {:.3f}}}",
+                            &point == &points.front() ? "" : ", ", point.size, point.microseconds,
+                            point.microseconds / base);
+    }
+    fmt::print("  (the first again: x {:.2f})\n", drift);
     (void)std::fflush(stdout);
-}
-
-/// Children that sleep until killed.
-class Crowd {
-  public:
-    explicit Crowd(int size) {
-        for (int at = 0; at < size; ++at) {
-            const pid_t pid = ::fork();
-            if (pid < 0) break;
-            if (pid == 0) {
-                (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-                for (;;) ::pause();
-            }
-            pids_.push_back(pid);
-        }
-    }
-    ~Crowd() {
-        for (const pid_t pid : pids_) (void)::kill(pid, SIGKILL);
-        for (const pid_t pid : pids_) (void)::waitpid(pid, nullptr, 0);
-    }
-    Crowd(const Crowd&) = delete;
-    Crowd& operator=(const Crowd&) = delete;
-    [[nodiscard]] std::size_t size() const { return pids_.size(); }
-
-  private:
-    std::vector<pid_t> pids_;
-};
-
-void with_keys(const Options& options, const Scenario& scenario, const Realm& realm, double small) {
-    constexpr int kKeys = 10000;
-    const auto ring = ::add_key("keyring", "nsupcall-growth", nullptr, 0, KEY_SPEC_PROCESS_KEYRING);
-    int made = 0;
-    while (ring >= 0 && made < kKeys &&
-           ::add_key("user", fmt::format("growth-{}", made).c_str(), "x", 1, ring) >= 0)
-        ++made;
-    report(fmt::format("{} more keys in the keyrings", made).c_str(), small, life(options, scenario, realm));
-    (void)::keyctl_unlink(ring, KEY_SPEC_PROCESS_KEYRING);
-}
-
-void with_namespaces(const Options& options, const Scenario& scenario, const Realm& realm, double small) {
-    constexpr int kContainers = 500;
-    std::vector<Container> containers;
-    for (int at = 0; at < kContainers; ++at) containers.push_back(must(Container::start({})));
-    report(fmt::format("{} more mount namespaces", containers.size()).c_str(), small,
-           life(options, scenario, realm));
-}
-
-void with_mounts(const Options& options, const Scenario& scenario, const Realm& realm, double small) {
-    constexpr int kMounts = 5000;
-    const auto code = must(scenario.container.run(
-        [] {
-            if (::mkdir("/tmp/many", 0755) != 0) return 1;
-            for (int at = 0; at < kMounts; ++at)
-                if (::mount("/tmp/many", "/tmp/many", nullptr, MS_BIND, nullptr) != 0) return 2;
-            return 0;
-        },
-        0, 0));
-    if (code != 0) throw std::runtime_error("the mounts could not be made");
-    report(fmt::format("{} more mounts in the requester's table", kMounts).c_str(), small,
-           life(options, scenario, realm));
+    return json + "]}";
 }
 
 int run(const Options& options) {
     auto realm = must(Realm::start());
     must(realm.add_user("alice"));
     const auto scenario = must(make_scenario("mount-namespace", realm));
-    fmt::print("growth: the helper's median life, cached ticket, mount namespace\n");
-    with_keys(options, scenario, realm, life(options, scenario, realm));
-    {
-        constexpr int kProcesses = 3000;
-        const double small = life(options, scenario, realm);
-        const Crowd crowd(kProcesses);
-        report(fmt::format("{} more processes", crowd.size()).c_str(), small, life(options, scenario, realm));
+    const auto records = must(RecordFolder::create());
+    std::optional<BenchEngine> engine;
+    SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
+    if (options.ours == "engine") {
+        engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time)));
+        ours = engine->side("nsupcall, engine");
     }
-    with_namespaces(options, scenario, realm, life(options, scenario, realm));
-    with_mounts(options, scenario, realm, life(options, scenario, realm));
+    ours.add_options(records.options());
+    const std::vector<SideSpec> sides = {
+        ours, {"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, SideKind::floor}};
+    fmt::print("growth, {}: median life, cached ticket, mount namespace\n", ours.name);
+    std::string json = fmt::format("{{\"side\": \"{}\", \"rounds\": {}, \"axes\": [\n", ours.name, options.rounds);
+    bool first = true;
+    for (auto& axis : growth_axes(scenario, records)) {
+        if (!options.axes.empty() && std::ranges::find(options.axes, axis->name()) == options.axes.end()) continue;
+        json += (first ? "" : ",\n") + along(*axis, options, scenario, realm, sides);
+        first = false;
+    }
+    if (!options.json.empty()) must(nsupcall::test::write_file(options.json, json + "\n]}\n", 0644));
     return 0;
 }
 
@@ -127,19 +112,26 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    for (int at = 1; at + 1 < argc; at += 2) {
+    for (int at = 1; at < argc; ++at) {
         const std::string_view word = argv[at];
-        if (word == "--launcher") options.launcher = argv[at + 1];
-        if (word == "--ours")
-            options.sides.push_back({"nsupcall", argv[at + 1], {"--test-type=cifs.spnego", "%k"}});
-        if (word == "--rounds") options.rounds = std::atoi(argv[at + 1]);
+        if (!word.starts_with("--")) {
+            options.axes.emplace_back(word);
+            continue;
+        }
+        if (++at == argc) break;
+        if (word == "--launcher") options.launcher = argv[at];
+        if (word == "--ours") options.ours = argv[at];
+        if (word == "--json") options.json = argv[at];
+        if (word == "--rounds") options.rounds = std::atoi(argv[at]);
+        if (word == "--share") options.share = static_cast<unsigned>(std::max(1, std::atoi(argv[at])));
     }
-    if (options.launcher.empty() || options.sides.size() != 1 || options.rounds < 1) {
-        std::fputs("usage: growth_bench --launcher PROGRAM --ours HELPER [--rounds N]\n", stderr);
+    if (options.launcher.empty() || options.ours.empty() || options.rounds < 1) {
+        std::fputs("usage: growth_bench --launcher PROGRAM --ours engine|HELPER [--rounds N] [--json FILE]\n"
+                   "                    [--share N] [keys|processes|namespaces|mounts|sessions|rules...]\n",
+                   stderr);
         return 2;
     }
     if (::geteuid() != 0) return 77;
-    options.sides.push_back({"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, false});
     try {
         return run(options);
     } catch (const std::exception& failed) {

@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "support/janitor.hpp"
 #include "support/key_request.hpp"
 #include "support/temp_dir.hpp"
+#include "support/test_engine.hpp"
+#include "bench/token_problem.hpp"
 
 namespace nsupcall::bench {
 namespace {
@@ -19,13 +22,13 @@ constexpr std::uint32_t kGamesUid = 5, kGamesGid = 60;
 constexpr std::uint32_t kFirstHostId = 3392012288U;  // as Kubernetes maps them: beyond 2^31
 constexpr std::uint32_t kInsideUid = 1000;
 constexpr int kCollectionSize = 50;
+constexpr std::uint32_t kMappedId = 7001, kRid = 1103;
 
 /// How a scenario's requester is made; what differs is filled in by make_scenario.
 struct Recipe {
     std::string title;
     ContainerSpec spec{};
     std::uint32_t host_uid = kGamesUid;
-    bool peers_can = true;
     std::vector<std::string> helper_options{}, peer_options{};
 };
 
@@ -74,7 +77,6 @@ Result<Recipe> in_a_user_namespace(test::Realm& realm) {
     if (!ticket) return nsutil::propagate(ticket);
     Recipe recipe;
     recipe.title = "cached ticket, user namespace";
-    recipe.peers_can = false;
     recipe.spec.user = test::UserNamespaceSpec::same({{0, kFirstHostId, 65536}});
     recipe.spec.uid = recipe.spec.gid = kInsideUid;
     recipe.host_uid = kFirstHostId + kInsideUid;
@@ -124,30 +126,94 @@ Result<Recipe> recipe_for(std::string_view name, test::Realm& realm) {
     return nsutil::fail(EINVAL, "no such scenario: " + std::string(name));
 }
 
+/// "os:S-1-5-21-<process>-<number>-7-"
+std::string id_domain(unsigned number) {
+    return fmt::format("os:S-1-5-21-{}-{}-7-", ::getpid(), number);
+}
+
+std::string callout_of(unsigned number) {
+    return fmt::format("nsupcall-bench-{}-{}", ::getpid(), number);
+}
+
+Result<Scenario> by_map_file(const test::Realm& realm) {
+    const auto path = realm.folder() / "idmap";
+    std::string map;
+    constexpr unsigned kSides = 9;
+    for (unsigned number = 0; number <= kSides; ++number)
+        map += fmt::format("user {}{} {}\n", id_domain(number).substr(3), kRid, kMappedId);
+    if (auto written = test::write_file(path, map, 0644); !written) return nsutil::propagate(written);
+    return Scenario{.name = "idmap",
+                    .title = "id of a SID, map file",
+                    .what = What::id,
+                    .helper_options = {"--map-file=" + path.string()}};
+}
+
 }  // namespace
 
-std::string Scenario::description(const test::Realm& realm, const std::string& address) const {
+Question Scenario::question(const test::Realm& realm, unsigned number) const {
+    if (what == What::id) return {.description = fmt::format("{}{}", id_domain(number), kRid)};
+    if (what == What::name) return {"dns_resolver", "localhost", callout_of(number)};
     test::UpcallFields fields;
     fields.host = realm.service_host();
-    fields.address = address;
+    fields.address = Side::address_of(number);
     fields.uid = fields.creduid = host_uid;
     fields.user = name == "keytab" ? "alice" : "root";
-    fields.pid = container.tid();
-    return fields.description();
+    fields.pid = container ? container->tid() : ::getpid();
+    return {.description = fields.description()};
+}
+
+RulePattern Scenario::pattern(const test::Realm& realm, unsigned number) const {
+    if (what == What::id) return {.description = id_domain(number) + "*"};
+    if (what == What::name) return {"dns_resolver", "localhost", callout_of(number)};
+    return Side::token_pattern(realm.service_host(), number);
+}
+
+std::vector<SideSpec> Scenario::sides(const std::vector<SideSpec>& of_tokens) const {
+    std::vector<SideSpec> sides;
+    for (auto side : of_tokens) {
+        if (what == What::id) {
+            // Neither the engine nor cifs-utils knows a map file.
+            if (side.kind == SideKind::our_engine || side.kind == SideKind::theirs) continue;
+            if (side.kind == SideKind::our_helper) {
+                side.program = NSUPCALL_IDMAP_HELPER_PATH;
+                side.arguments = {"--test-type=cifs.idmap", "%k"};
+            }
+        }
+        if (what == What::name) {
+            // The front end leaves names to the helper, and becomes it.
+            if (side.kind == SideKind::our_engine) side.program = test::front_path();
+            if (side.ours()) side.arguments = {"%k"};
+        }
+        side.add_options(side.ours() ? helper_options : peer_options);
+        sides.push_back(std::move(side));
+    }
+    return sides;
+}
+
+std::string Scenario::problem_of(const std::string& payload, const test::Realm& realm) const {
+    if (what == What::id) {
+        std::uint32_t id = 0;
+        if (payload.size() == sizeof id) std::memcpy(&id, payload.data(), sizeof id);
+        return id == kMappedId ? "" : "not the id of the map file";
+    }
+    if (what == What::name) return payload.find("127.0.0.1") != std::string::npos ||
+                                          payload.find("::1") != std::string::npos ? "" : "not localhost's address";
+    return problem_of_token(payload, realm, "alice");
 }
 
 std::vector<std::string> scenario_names() {
-    return {"host", "mount-namespace", "user-namespace", "kdc", "collection", "keytab"};
+    return {"host", "mount-namespace", "user-namespace", "kdc", "collection", "keytab", "idmap", "dns"};
 }
 
 Result<Scenario> make_scenario(std::string_view name, test::Realm& realm) {
+    if (name == "idmap") return by_map_file(realm);
+    if (name == "dns") return Scenario{.name = "dns", .title = "name of a host, hosts file", .what = What::name};
     auto recipe = recipe_for(name, realm);
     if (!recipe) return nsutil::propagate(recipe, name);
     auto container = test::Container::start(recipe->spec);
     if (!container) return nsutil::propagate(container, name);
     return Scenario{.name = std::string(name),
                     .title = std::move(recipe->title),
-                    .peers_can = recipe->peers_can,
                     .container = std::move(*container),
                     .host_uid = recipe->host_uid,
                     .helper_options = std::move(recipe->helper_options),

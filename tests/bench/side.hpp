@@ -2,41 +2,58 @@
 /// @file
 /// One of the programs that are compared, reachable through a request-key rule of its own.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "bench/question.hpp"
 #include "nsutil/result.hpp"
 #include "support/request_rule.hpp"
 
 namespace nsupcall::bench {
 
-/// How a side is run by request-key(8).
-struct SideSpec {
-    std::string name;  ///< "nsupcall", "cifs-utils 7.0", ...
-    std::filesystem::path program;
-    std::vector<std::string> arguments{};  ///< "%k" is the key
-    bool answers = true;                   ///< false: it rejects every key (the floor)
+enum class SideKind : std::uint8_t {
+    our_engine,
+    our_helper,
+    theirs,
+    floor,  ///< rejects every key
 };
 
-/// A side whose rule is installed. All sides of a run get the same request but for the server's address,
-/// which is what tells their rules apart: same host, same ticket, same length.
+/// How a side is run by request-key(8).
+struct SideSpec {
+    std::string name;  ///< "nsupcall, engine", "cifs-utils 7.0", ...
+    std::filesystem::path program;
+    std::vector<std::string> arguments{};  ///< "%k" is the key, and comes last where the key is answered
+    SideKind kind = SideKind::theirs;
+
+    [[nodiscard]] bool answers() const { return kind != SideKind::floor; }
+    [[nodiscard]] bool ours() const { return kind == SideKind::our_engine || kind == SideKind::our_helper; }
+    /// Puts options before the key.
+    void add_options(const std::vector<std::string>& options) {
+        if (answers()) arguments.insert(arguments.end() - 1, options.begin(), options.end());
+    }
+};
+
+/// A side whose rule is installed.
 class Side {
   public:
-    /// @param host    host= of the requests
-    /// @param number  1 to 250, different for each side of a run
-    [[nodiscard]] static nsutil::Result<Side> install(const SideSpec& spec, const std::string& host,
-                                                      unsigned number);
+    [[nodiscard]] static nsutil::Result<Side> install(const SideSpec& spec, const RulePattern& pattern);
+
+    /// The rule for requests about `host` with the server's address address_of(number). All sides of a run get the
+    /// same request but for that: same host, same ticket, same length.
+    /// @param number  1 to 150, different for each side of a run
+    [[nodiscard]] static RulePattern token_pattern(const std::string& host, unsigned number);
+    /// "ip4=127.0.10.<100 + number>", for the requests' descriptions.
+    [[nodiscard]] static std::string address_of(unsigned number);
 
     [[nodiscard]] const SideSpec& spec() const { return spec_; }
-    /// "ip4=127.0.10.<number>", for the requests' descriptions.
-    [[nodiscard]] const std::string& address() const { return address_; }
+    /// Those that run now, their children included; of an engine's side also the servants at work for it.
+    [[nodiscard]] std::vector<pid_t> processes() const { return rule_.running_helpers(); }
 
   private:
-    Side(SideSpec spec, std::string address, test::RequestRule rule)
-        : spec_(std::move(spec)), address_(std::move(address)), rule_(std::move(rule)) {}
+    Side(SideSpec spec, test::RequestRule rule) : spec_(std::move(spec)), rule_(std::move(rule)) {}
     SideSpec spec_;
-    std::string address_;
     test::RequestRule rule_;
 };
 

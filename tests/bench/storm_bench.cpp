@@ -1,165 +1,234 @@
 /// @file
-/// Many containers ask at once: nothing may be lost or mixed up, and it must not take longer than with
+/// Many containers ask at once: nothing may be lost or mixed up, and it must take no longer than with
 /// cifs-utils.
 ///
-/// storm_bench --ours HELPER [--peer HELPER] [--containers N] [--at-once N]
+/// storm_bench --ours engine|HELPER [--peer HELPER] [--case NAME] [--containers N] [--at-once N]
+///             [--at-least RATIO] [--json FILE]
 ///
-/// Each container has its own mount namespace with the ticket of a user of its own. Both sides answer for all
-/// containers, alternating in batches. Exit status: 0; 1 slower than the peer; 2 an answer lost or wrong;
-/// 77 it cannot run here.
+/// Cases: cached (each container has its service ticket), kdc (each must ask the KDC), lossy (the same, with a KDC
+/// that loses half of its answers), flood (cached, while 64 attackers send requests that are refused; the ratio is to
+/// our own throughput without them). Each container has its own mount namespace with the ticket of one of eight
+/// users. Both sides answer for all containers, alternating in batches.
+///
+/// Exit status: 0; 1 the ratio of throughputs is below --at-least, in three tries, or the KDC was asked more often
+/// than needed; 2 an answer lost or wrong; 77 it cannot run here.
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
-#include <span>
-#include <vector>
+#include <memory>
+#include <optional>
 
-#include "bench/side.hpp"
-#include "support/container.hpp"
-#include "support/key_request.hpp"
+#include "bench/attackers.hpp"
+#include "bench/bench_engine.hpp"
+#include "bench/lossy_kdc.hpp"
+#include "bench/memory_watch.hpp"
+#include "bench/record_folder.hpp"
+#include "bench/statistics.hpp"
+#include "bench/storm.hpp"
 #include "support/must.hpp"
-#include "support/realm.hpp"
-#include "support/token_check.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
-using namespace nsupcall::test;
-using nsupcall::bench::Side;
-using Clock = std::chrono::steady_clock;
+using namespace nsupcall::bench;
+using nsupcall::test::must;
+using nsupcall::test::Realm;
 
-constexpr std::uint32_t kGamesUid = 5, kGamesGid = 60;
-constexpr std::size_t kUsers = 8;
-
-struct Member {
-    Container container;
-    std::size_t user;
+struct Options {
+    std::string ours, peer = "/usr/sbin/cifs.upcall", which = "cached", json;
+    std::size_t containers = 1000, at_once = 64;
+    std::optional<double> at_least;
 };
 
-struct Tally {
-    double seconds = 0;
-    std::size_t answered = 0, lost = 0, wrong = 0;
+constexpr unsigned kAttackers = 64;
+constexpr unsigned kOurs = 1, kPeer = 2;  // numbers of sides
+
+/// How often the KDC was asked for a ticket; a request that it gets twice counts once.
+std::size_t questions_to(const Realm& realm) {
+    const auto log = realm.kdc_log();
+    std::size_t count = 0;
+    for (const char* kind : {"TGS_REQ", "AS_REQ"})
+        for (std::size_t at = log.find(kind); at != std::string::npos; at = log.find(kind, at + 1)) ++count;
+    return count;
+}
+
+/// What one side came to.
+struct Result {
+    std::string name;
+    Tally tally;
+    std::size_t questions = 0;
 };
 
-std::string user_name(std::size_t number) {
-    return "user" + std::to_string(number);
+std::string json_of(const Result& result) {
+    return fmt::format(
+        "{{\"name\": \"{}\", \"requests\": {}, \"lost\": {}, \"wrong\": {}, \"per_second\": {:.1f}, "
+        "\"median_ms\": {:.0f}, \"p95_ms\": {:.0f}, \"kdc_questions\": {}}}",
+        result.name, result.tally.all(), result.tally.lost, result.tally.wrong, result.tally.per_second(),
+        median(result.tally.waited_ms), quantile(result.tally.waited_ms, 0.95), result.questions);
 }
 
-/// The payload without the padding that cifs-utils adds.
-std::string exact(const std::string& payload) {
-    constexpr std::size_t kHead = 16;
-    std::uint32_t lengths[2];
-    if (payload.size() < kHead) return payload;
-    std::memcpy(lengths, payload.data() + 8, sizeof lengths);
-    return payload.substr(0, kHead + std::size_t{lengths[0]} + lengths[1]);
+void print(const Result& result) {
+    const auto& tally = result.tally;
+    fmt::print("  {:24} {} requests, lost {}{}, wrong {}, {:.0f} a second, median {:.0f} p95 {:.0f} ms, KDC asked {}\n",
+               result.name, tally.all(), tally.lost, tally.first_error.empty() ? "" : " (" + tally.first_error + ")",
+               tally.wrong, tally.per_second(), median(tally.waited_ms), quantile(tally.waited_ms, 0.95),
+               result.questions);
+    (void)std::fflush(stdout);
 }
 
-bool token_is_of(const std::string& payload, const Realm& realm, std::size_t user) {
-    const auto parts = parse_payload(exact(payload));
-    if (!parts) return false;
-    const auto accepted = accept_token(parts->blob, realm.service_keytab(), realm.krb5_conf_path());
-    return accepted && accepted->client == realm.principal(user_name(user));
-}
-
-/// One request from each of `members` at the same time.
-void ask_all(std::span<Member> members, const Side& side, const Realm& realm, Tally& tally) {
-    std::vector<KeyRequest> requests;
-    const auto begin = Clock::now();
-    for (const auto& member : members) {
-        UpcallFields fields;
-        fields.host = realm.service_host();
-        fields.address = side.address();
-        fields.uid = fields.creduid = kGamesUid;
-        fields.pid = member.container.tid();
-        requests.push_back(must(KeyRequest::start(fields.description())));
+class Storm {
+  public:
+    explicit Storm(const Options& options) : options_(options) {
+        for (std::size_t user = 0; user < kStormUsers; ++user) must(realm_.add_user(storm_user(user)));
+        if (options.which == "lossy") lossy_.emplace(must(LossyKdc::start(realm_.kdc_port())));
+        fleet_.emplace(must(Fleet::start(
+            realm_, options.containers,
+            {.service_ahead = !asks_kdc(), .kdc_port = lossy_ ? lossy_->port() : std::uint16_t{0}})));
+        SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
+        if (options.ours == "engine") {
+            engine_.emplace(must(BenchEngine::start(BenchEngine::Priority::normal)));
+            ours = engine_->side("nsupcall, engine");
+        }
+        ours.add_options(records_.options());
+        ours_.emplace(must(Side::install(ours, Side::token_pattern(realm_.service_host(), kOurs))));
+        peer_.emplace(must(Side::install({"cifs-utils", options.peer, {"%k"}},
+                                         Side::token_pattern(realm_.service_host(), kPeer))));
+        if (flood())
+            attackers_ = std::make_unique<Attackers>(kAttackers, [this](unsigned attacker, unsigned request) {
+                // A second creduid=, as a user name that the kernel did not escape would bring in.
+                return fmt::format("ver=0x2;host={};{};sec=krb5;uid=0x{:x};creduid=0x5;user=a;creduid=0x0;pid=0x1",
+                                   realm_.service_host(), Side::address_of(kOurs), (attacker << 16U) + request);
+            });
     }
-    std::vector<KeyAnswer> answers;
-    for (auto& request : requests) answers.push_back(must(request.finish()));
-    tally.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
-    for (std::size_t at = 0; at < answers.size(); ++at) {
-        if (answers[at].error != 0)
-            ++tally.lost;
-        else if (!token_is_of(answers[at].payload, realm, members[at].user))
-            ++tally.wrong;
-        else
-            ++tally.answered;
-    }
-}
 
-std::vector<Member> start_members(const Realm& realm, std::size_t count) {
-    std::vector<Ticket> tickets;
-    for (std::size_t user = 0; user < kUsers; ++user)
-        tickets.push_back(must(realm.ticket(user_name(user), {.service_ahead = true})));
-    std::vector<Member> members;
-    for (std::size_t at = 0; at < count; ++at) {
-        ContainerSpec spec;
-        spec.uid = kGamesUid;
-        spec.gid = kGamesGid;
-        spec.files = {{.path = "/etc/krb5.conf", .content = realm.krb5_conf()},
-                      {.path = "/tmp/krb5cc_5",
-                       .content = tickets[at % kUsers].ccache,
-                       .mode = 0600,
-                       .uid = kGamesUid,
-                       .gid = kGamesGid}};
-        members.push_back({must(Container::start(spec)), at % kUsers});
+    /// One try. @return ours, and what it is compared with
+    std::pair<Result, Result> run() {
+        Result ours{ours_->spec().name, {}, 0};
+        Result other{flood() ? ours.name + ", no attack" : "cifs-utils", {}, 0};
+        for (std::size_t first = 0; first < fleet_->size(); first += options_.at_once) {
+            const auto count = std::min(options_.at_once, fleet_->size() - first);
+            const bool ours_first = (first / options_.at_once) % 2 == 0;
+            if (ours_first) batch(first, count, true, ours);
+            batch(first, count, false, other);
+            if (!ours_first) batch(first, count, true, ours);
+        }
+        return {std::move(ours), std::move(other)};
     }
-    return members;
-}
 
-void print(const char* name, const Tally& tally) {
-    const auto all = tally.answered + tally.lost + tally.wrong;
-    fmt::print("  {:12} {} requests, lost {}, wrong {}, {:.0f} a second\n", name, all, tally.lost,
-               tally.wrong, static_cast<double>(all) / tally.seconds);
-}
-
-int run(const std::string& ours, const std::string& peer, std::size_t containers, std::size_t at_once) {
-    auto realm = must(Realm::start());
-    for (std::size_t user = 0; user < kUsers; ++user) must(realm.add_user(user_name(user)));
-    auto members = start_members(realm, containers);
-    const auto our_side =
-        must(Side::install({"nsupcall", ours, {"--test-type=cifs.spnego", "%k"}}, realm.service_host(), 1));
-    const auto peer_side = must(Side::install({"cifs-utils", peer, {"%k"}}, realm.service_host(), 2));
-    Tally our_tally, peer_tally;
-    for (std::size_t first = 0; first < members.size(); first += at_once) {
-        const auto batch = std::span(members).subspan(first, std::min(at_once, members.size() - first));
-        const bool ours_first = (first / at_once) % 2 == 0;
-        if (ours_first) ask_all(batch, our_side, realm, our_tally);
-        ask_all(batch, peer_side, realm, peer_tally);
-        if (!ours_first) ask_all(batch, our_side, realm, our_tally);
+    /// The most that our processes take while `at_once` requests are under way; of a batch that is not timed.
+    MemoryPeak memory(bool of_ours) {
+        Tally untimed;
+        const auto& side = of_ours ? *ours_ : *peer_;
+        const auto count = std::min(options_.at_once, fleet_->size());
+        if (asks_kdc()) must(fleet_->restore(0, count));
+        MemoryWatch watch([&] {
+            auto pids = side.processes();
+            if (of_ours && engine_) {
+                const auto more = engine_->processes();
+                pids.insert(pids.end(), more.begin(), more.end());
+            }
+            return pids;
+        });
+        must(fleet_->ask(0, count, of_ours ? kOurs : kPeer, realm_, untimed));
+        return watch.stop();
     }
-    fmt::print("storm: {} containers, {} at once\n", containers, at_once);
-    print("nsupcall", our_tally);
-    print("cifs-utils", peer_tally);
-    fmt::print("  throughput, ours / theirs: {:.2f}\n", peer_tally.seconds / our_tally.seconds);
-    if (our_tally.lost + our_tally.wrong > 0) return 2;
-    return our_tally.seconds <= peer_tally.seconds ? 0 : 1;
+
+    [[nodiscard]] bool asks_kdc() const { return options_.which == "kdc" || options_.which == "lossy"; }
+    [[nodiscard]] bool flood() const { return options_.which == "flood"; }
+    [[nodiscard]] unsigned refused() const { return attackers_ ? attackers_->refused() : 0; }
+    [[nodiscard]] unsigned fooled() const { return attackers_ ? attackers_->served() : 0; }
+
+  private:
+    void batch(std::size_t first, std::size_t count, bool of_ours, Result& result) {
+        if (asks_kdc()) must(fleet_->restore(first, count));
+        const auto before = questions_to(realm_);
+        if (flood() && of_ours) {
+            attackers_->go();
+            (void)::usleep(100'000);  // until all of them are at it
+        }
+        must(fleet_->ask(first, count, of_ours || flood() ? kOurs : kPeer, realm_, result.tally));
+        if (flood()) attackers_->rest();
+        result.questions += questions_to(realm_) - before;
+    }
+
+    const Options& options_;
+    Realm realm_ = must(Realm::start());
+    RecordFolder records_ = must(RecordFolder::create());
+    std::optional<LossyKdc> lossy_;
+    std::optional<Fleet> fleet_;
+    std::optional<BenchEngine> engine_;
+    std::optional<Side> ours_, peer_;
+    std::unique_ptr<Attackers> attackers_;
+};
+
+int run(const Options& options) {
+    constexpr int kTries = 3;
+    Storm storm(options);
+    fmt::print("storm, {}: {} containers, {} at once\n", options.which, options.containers, options.at_once);
+    int status = 0;
+    std::string json;
+    for (int attempt = 0; attempt < kTries; ++attempt) {
+        const auto [ours, other] = storm.run();
+        const double ratio = ours.tally.per_second() / other.tally.per_second();
+        print(ours);
+        print(other);
+        fmt::print("  throughput, ours / that: {:.2f}\n", ratio);
+        json = fmt::format("{{\"case\": \"{}\", \"containers\": {}, \"at_once\": {}, \"ratio\": {:.3f}, \"sides\": [\n"
+                           "    {},\n    {}]",
+                           options.which, options.containers, options.at_once, ratio, json_of(ours), json_of(other));
+        if (ours.tally.lost + ours.tally.wrong > 0) return 2;
+        const std::size_t needed = storm.asks_kdc() ? ours.tally.all() : 0;
+        if (ours.questions > needed) {
+            fmt::print("  the KDC was asked {} times where {} would do\n", ours.questions, needed);
+            return 1;
+        }
+        if (storm.fooled() > 0) return 2;
+        status = options.at_least && ratio < *options.at_least ? 1 : 0;
+        if (status == 0) break;
+    }
+    if (storm.flood()) fmt::print("  {} forged requests refused\n", storm.refused());
+    for (const bool of_ours : {true, false}) {
+        const auto peak = storm.memory(of_ours);
+        fmt::print("  {}: at most {} KiB in {} processes\n", of_ours ? "nsupcall" : "cifs-utils", peak.kib,
+                   peak.processes);
+        json += fmt::format(", \"{}_peak_kib\": {}, \"{}_processes\": {}", of_ours ? "our" : "peer", peak.kib,
+                            of_ours ? "our" : "peer", peak.processes);
+    }
+    json += fmt::format(", \"refused\": {}}}\n", storm.refused());
+    if (!options.json.empty()) must(nsupcall::test::write_file(options.json, json, 0644));
+    return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::string ours, peer = "/usr/sbin/cifs.upcall";
-    std::size_t containers = 1000, at_once = 64;
+    Options options;
     for (int at = 1; at + 1 < argc; at += 2) {
         const std::string_view word = argv[at];
-        if (word == "--ours") ours = argv[at + 1];
-        if (word == "--peer") peer = argv[at + 1];
-        if (word == "--containers") containers = std::strtoul(argv[at + 1], nullptr, 10);
-        if (word == "--at-once") at_once = std::strtoul(argv[at + 1], nullptr, 10);
+        if (word == "--ours") options.ours = argv[at + 1];
+        if (word == "--peer") options.peer = argv[at + 1];
+        if (word == "--case") options.which = argv[at + 1];
+        if (word == "--json") options.json = argv[at + 1];
+        if (word == "--containers") options.containers = std::strtoul(argv[at + 1], nullptr, 10);
+        if (word == "--at-once") options.at_once = std::strtoul(argv[at + 1], nullptr, 10);
+        if (word == "--at-least") options.at_least = std::strtod(argv[at + 1], nullptr);
     }
-    if (ours.empty() || containers == 0 || at_once == 0) {
-        std::fputs("usage: storm_bench --ours HELPER [--peer HELPER] [--containers N] [--at-once N]\n",
+    const std::string_view cases[] = {"cached", "kdc", "lossy", "flood"};
+    if (options.ours.empty() || options.containers == 0 || options.at_once == 0 ||
+        std::ranges::find(cases, options.which) == std::end(cases)) {
+        std::fputs("usage: storm_bench --ours engine|HELPER [--peer HELPER] [--case cached|kdc|lossy|flood]\n"
+                   "                   [--containers N] [--at-once N] [--at-least RATIO] [--json FILE]\n",
                    stderr);
         return 2;
     }
-    if (::geteuid() != 0 || ::access(peer.c_str(), X_OK) != 0) return 77;
+    if (::geteuid() != 0 || ::access(options.peer.c_str(), X_OK) != 0) return 77;
     try {
-        return run(ours, peer, containers, at_once);
+        return run(options);
     } catch (const std::exception& failed) {
         fmt::print(stderr, "storm_bench: {}\n", failed.what());
         return 2;

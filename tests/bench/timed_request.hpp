@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "bench/question.hpp"
+
 namespace nsupcall::bench {
 
 /// What one request_key(2) brought, and when.
@@ -13,8 +15,8 @@ struct TimedAnswer {
     std::string payload{};    ///< of the key
 };
 
-/// Asks for a key of type `user` and forgets it at once, so that the next request asks anew. Uses the
-/// caller's thread keyring; call from one thread only.
-[[nodiscard]] TimedAnswer timed_request(const std::string& description);
+/// Asks for a key and forgets it at once, so that the next request asks anew. Uses the caller's thread keyring;
+/// call from one thread only.
+[[nodiscard]] TimedAnswer timed_request(const Question& question);
 
 }  // namespace nsupcall::bench

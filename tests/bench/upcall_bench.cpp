@@ -2,11 +2,11 @@
 /// Whole upcalls through the running kernel's request_key(2), ours beside cifs-utils' and beside the floor (a
 /// helper that does nothing but reject the key).
 ///
-/// upcall_bench --launcher PROGRAM --ours HELPER [--peer NAME=HELPER]... [--rounds N] [--json FILE]
-/// [--at-most RATIO] [SCENARIO...]
+/// upcall_bench --launcher PROGRAM --ours engine|HELPER [--ours engine|HELPER] [--peer NAME=HELPER]...
+/// [--rounds N] [--json FILE] [--at-most RATIO] [SCENARIO...]
 ///
-/// --expected FILE: also counts the system calls of one upcall of the first scenario; more than 5 % above the
-/// file's figures is exit status 1.
+/// --ours engine: the front end with an engine that is started for the run. The first of ours is what the
+/// ratios are of.
 /// --at-most: exit status 1 where our ratio to the first peer is above it in a scenario, after three tries
 /// (other load on the machine makes single runs worthless). 77: it cannot run here. 2: something answered
 /// wrongly.
@@ -14,13 +14,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <optional>
 
-#include "bench/call_count.hpp"
+#include "bench/bench_engine.hpp"
 #include "bench/comparison.hpp"
+#include "bench/record_folder.hpp"
 #include "bench/statistics.hpp"
 #include "support/must.hpp"
 #include "support/temp_dir.hpp"
@@ -30,17 +32,20 @@ namespace {
 using namespace nsupcall::bench;
 using nsupcall::test::must;
 
+constexpr std::string_view kEngine = "engine";
+
 struct Options {
-    std::vector<SideSpec> sides;
+    std::vector<std::string> ours;  ///< "engine", or a helper's path
+    std::vector<SideSpec> others;
     std::vector<std::string> scenarios;
     int rounds = 200;
-    std::string json, launcher, expected;
+    std::string json, launcher;
     std::optional<double> at_most;
 };
 
 [[noreturn]] void usage() {
     std::fputs(
-        "usage: upcall_bench --launcher PROGRAM --ours HELPER [--peer NAME=HELPER]... [--rounds N] [--json "
+        "usage: upcall_bench --launcher PROGRAM --ours engine|HELPER... [--peer NAME=HELPER]... [--rounds N] [--json "
         "FILE] "
         "[--at-most RATIO] [SCENARIO...]\nscenarios:",
         stderr);
@@ -61,16 +66,13 @@ Options parse(int argc, char** argv) {
         const std::string value = argv[++at];
         const auto equals = value.find('=');
         if (word == "--ours")
-            options.sides.insert(options.sides.begin(),
-                                 {"nsupcall", value, {"--test-type=cifs.spnego", "%k"}});
+            options.ours.push_back(value);
         else if (word == "--peer" && equals != std::string::npos)
-            options.sides.push_back({value.substr(0, equals), value.substr(equals + 1), {"%k"}});
+            options.others.push_back({value.substr(0, equals), value.substr(equals + 1), {"%k"}});
         else if (word == "--rounds")
             options.rounds = std::atoi(value.c_str());
         else if (word == "--launcher")
             options.launcher = value;
-        else if (word == "--expected")
-            options.expected = value;
         else if (word == "--json")
             options.json = value;
         else if (word == "--at-most")
@@ -78,45 +80,45 @@ Options parse(int argc, char** argv) {
         else
             usage();
     }
-    if (options.sides.empty() || options.sides.front().name != "nsupcall" || options.rounds < 1 ||
-        options.launcher.empty())
-        usage();
-    options.sides.push_back({"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, false});
+    if (options.ours.empty() || options.rounds < 1 || options.launcher.empty()) usage();
+    options.others.push_back({"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, SideKind::floor});
     if (options.scenarios.empty()) options.scenarios = scenario_names();
     return options;
 }
 
 /// Whether the first peer was beaten by enough.
 bool within(const Comparison& comparison, double at_most) {
-    const auto& peer = comparison.sides.at(1);
-    if (!peer.failure.empty() || !peer.answers) return true;
+    const auto peer = std::ranges::find(comparison.sides, SideKind::theirs, &SideResult::kind);
+    if (peer == comparison.sides.end() || !peer->failure.empty()) return true;
     const auto ratio = ratio_of_medians(whole_upcalls(comparison, comparison.sides.front()),
-                                        whole_upcalls(comparison, peer));
+                                        whole_upcalls(comparison, *peer));
     return ratio.value <= at_most;
 }
 
-/// Whether one upcall makes no more system calls than allowed; true where nothing is to be counted.
-bool few_calls(const Options& options, const Scenario& scenario, const nsupcall::test::Realm& realm) {
-    if (options.expected.empty()) return true;
-    const auto counted = must(count_calls(scenario, realm, options.sides.front()));
-    const auto expected = must(read_expected(options.expected));
-    fmt::print("system calls, {}: broker {} (expected {}), worker {} (expected {})\n", scenario.name,
-               counted.broker, expected.broker, counted.worker, expected.worker);
-    return within_slack(counted, expected);
+SideSpec helper_side(const std::string& path) {
+    return {"nsupcall, helper", path, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
 }
 
 int run(const Options& options) {
     constexpr int kTries = 3;
     auto realm = must(nsupcall::test::Realm::start());
     must(realm.add_user("alice"));
+    std::optional<BenchEngine> engine;
+    std::vector<SideSpec> sides;
+    for (const auto& ours : options.ours) {
+        if (ours == kEngine && !engine) engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time)));
+        sides.push_back(ours == kEngine ? engine->side("nsupcall, engine") : helper_side(ours));
+    }
+    const auto records = must(RecordFolder::create());
+    for (auto& side : sides) side.add_options(records.options());
+    sides.insert(sides.end(), options.others.begin(), options.others.end());
     std::string json = "[";
     bool slow = false;
     for (const auto& name : options.scenarios) {
         const auto scenario = must(make_scenario(name, realm));
-        if (&name == &options.scenarios.front() && !few_calls(options, scenario, realm)) slow = true;
         std::optional<Comparison> comparison;
         for (int attempt = 0; attempt < kTries; ++attempt) {
-            comparison = must(compare(scenario, realm, options.sides, options.rounds, options.launcher));
+            comparison = must(compare(scenario, realm, sides, options.rounds, options.launcher));
             std::fputs(table_of(*comparison).c_str(), stdout);
             (void)std::fflush(stdout);
             if (!options.at_most || within(*comparison, *options.at_most)) break;
@@ -137,9 +139,13 @@ int main(int argc, char** argv) {
         std::fputs("upcall_bench: needs root and request-key(8)\n", stderr);
         return 77;
     }
-    for (const auto& side : options.sides)
-        if (::access(side.program.c_str(), X_OK) != 0) {
-            fmt::print(stderr, "upcall_bench: {} is missing\n", side.program.string());
+    std::vector<std::string> programs;
+    for (const auto& ours : options.ours)
+        if (ours != kEngine) programs.push_back(ours);
+    for (const auto& side : options.others) programs.push_back(side.program);
+    for (const auto& program : programs)
+        if (::access(program.c_str(), X_OK) != 0) {
+            fmt::print(stderr, "upcall_bench: {} is missing\n", program);
             // Where skips are failures, as in CI, so is this.
             const char* no_skip = std::getenv("NSUPCALL_NO_SKIP");
             return no_skip != nullptr && std::string_view(no_skip) == "1" ? 2 : 77;

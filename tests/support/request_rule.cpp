@@ -23,7 +23,7 @@ bool one_word(const std::string& word) {
 }  // namespace
 
 Result<RequestRule> RequestRule::install(const RuleSpec& spec) {
-    if (!one_word(spec.description)) return nsutil::fail(EINVAL, "a rule's pattern must be one word");
+    if (!one_word(spec.description) || !one_word(spec.callout)) return nsutil::fail(EINVAL, "a rule's pattern must be one word");
     std::error_code failed;
     fs::create_directories(kFolder, failed);
     sweep_stale(kFolder, kPrefix);
@@ -39,8 +39,8 @@ Result<RequestRule> RequestRule::install(const RuleSpec& spec) {
     fs::create_symlink(program, link, failed);
     if (failed) return nsutil::fail(failed.value(), "link to the helper");
     RequestRule rule(std::move(*folder), fs::path(kFolder) / (name + ".conf"), link);
-    std::string line = fmt::format("{} {} {} * {}", spec.operation, spec.key_type, spec.description,
-                                   rule.program_link().string());
+    std::string line = fmt::format("{} {} {} {} {}", spec.operation, spec.key_type, spec.description,
+                                   spec.callout, rule.program_link().string());
     if (!engine->empty()) line += " --engine=" + *engine;
     for (const auto& argument : spec.arguments) {
         if (!one_word(argument))

@@ -17,6 +17,7 @@ struct RuleSpec {
     std::vector<std::string> arguments{};  ///< "%k" is the key; no spaces inside an argument
     std::string key_type = "user";
     std::string operation = "create";
+    std::string callout = "*";  ///< pattern of the callout information
 };
 
 /// Owns one file `/etc/request-key.d/nsupcall-test-<pid>-<n>.conf`, removed on destruction and whenever the

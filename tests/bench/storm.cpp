@@ -1,0 +1,88 @@
+#include "bench/storm.hpp"
+
+#include "bench/token_problem.hpp"
+#include "support/key_request.hpp"
+
+namespace nsupcall::bench {
+namespace {
+
+using nsutil::Result;
+
+constexpr std::uint32_t kGamesUid = 5, kGamesGid = 60;  // cifs-utils wants a user whom the host knows
+constexpr const char* kCcache = "/tmp/krb5cc_5";
+
+test::ContainerFile ccache_file(const std::string& content) {
+    return {.path = kCcache, .content = content, .mode = 0600, .uid = kGamesUid, .gid = kGamesGid};
+}
+
+}  // namespace
+
+std::string storm_user(std::size_t number) {
+    return "user" + std::to_string(number);
+}
+
+Result<Fleet> Fleet::start(const test::Realm& realm, std::size_t count, const StormTickets& tickets) {
+    Fleet fleet;
+    for (std::size_t user = 0; user < kStormUsers; ++user) {
+        auto ticket = realm.ticket(storm_user(user), {.service_ahead = tickets.service_ahead});
+        if (!ticket) return nsutil::propagate(ticket);
+        fleet.ccaches_.push_back(std::move(ticket->ccache));
+    }
+    const auto conf = tickets.kdc_port == 0 ? realm.krb5_conf() : realm.krb5_conf_for_port(tickets.kdc_port);
+    for (std::size_t at = 0; at < count; ++at) {
+        test::ContainerSpec spec;
+        spec.uid = kGamesUid;
+        spec.gid = kGamesGid;
+        spec.files = {{.path = "/etc/krb5.conf", .content = conf}, ccache_file(fleet.ccaches_[at % kStormUsers])};
+        auto container = test::Container::start(spec);
+        if (!container) return nsutil::propagate(container);
+        fleet.members_.push_back({std::move(*container), at % kStormUsers});
+    }
+    return fleet;
+}
+
+Result<void> Fleet::ask(std::size_t first, std::size_t count, unsigned side, const test::Realm& realm,
+                        Tally& tally) const {
+    using Clock = std::chrono::steady_clock;
+    const auto batch = std::span(members_).subspan(first, count);
+    std::vector<test::KeyRequest> requests;
+    const auto begin = Clock::now();
+    for (const auto& member : batch) {
+        test::UpcallFields fields;
+        fields.host = realm.service_host();
+        fields.address = Side::address_of(side);
+        fields.uid = fields.creduid = kGamesUid;
+        fields.pid = member.container.tid();
+        auto request = test::KeyRequest::start(fields.description());
+        if (!request) return nsutil::propagate(request);
+        requests.push_back(std::move(*request));
+    }
+    std::vector<test::KeyAnswer> answers;
+    for (auto& request : requests) {
+        auto answer = request.finish();
+        if (!answer) return nsutil::propagate(answer);
+        answers.push_back(std::move(*answer));
+    }
+    tally.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+    for (std::size_t at = 0; at < answers.size(); ++at) {
+        tally.waited_ms.push_back(static_cast<double>(answers[at].elapsed.count()));
+        if (answers[at].error != 0) {
+            ++tally.lost;
+            if (tally.first_error.empty()) tally.first_error = answers[at].text();
+        } else if (!problem_of_token(answers[at].payload, realm, storm_user(batch[at].user)).empty()) {
+            ++tally.wrong;
+        } else {
+            ++tally.answered;
+        }
+    }
+    return {};
+}
+
+Result<void> Fleet::restore(std::size_t first, std::size_t count) const {
+    for (const auto& member : std::span(members_).subspan(first, count))
+        if (auto put = member.container.add_file(ccache_file(ccaches_[member.user])); !put)
+            return nsutil::propagate(put);
+    return {};
+}
+
+}  // namespace nsupcall::bench
