@@ -46,7 +46,7 @@ Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
         auto side = Side::install(spec, scenario.pattern(realm, number));
         if (!side) return nsutil::propagate(side);
         installed.push_back(std::move(*side));
-        result.sides.push_back({spec.name, spec.kind, {}, {}, {}});
+        result.sides.push_back({spec.name, spec.kind, {}, {}, {}, {}});
     }
     const auto bare_number = static_cast<unsigned>(sides.size()) + 1;
     auto bare = Side::install(sides.back(), scenario.pattern(realm, bare_number));
@@ -104,6 +104,8 @@ std::string table_of(const Comparison& comparison) {
             side.name, median(whole), quantile(whole, 0.95), median(side.lived), median(side.waited));
         if (&side != &comparison.sides.front())
             text += "  ours / this: " + ratio_of_medians(ours, whole).text();
+        for (const auto& [process, done] : side.work)
+            text += fmt::format("  {}: {} calls, {} KiB", process, done.count, done.kib);
         text += '\n';
     }
     return text;
@@ -125,9 +127,12 @@ std::string json_of(const Comparison& comparison) {
         text += fmt::format(
             "\"rounds\": {}, \"median_us\": {:.0f}, \"p95_us\": {:.0f}, \"helper_us\": {:.0f}, "
             "\"waited_us\": {:.0f}, "
-            "\"ratio\": {:.3f}, \"ratio_low\": {:.3f}, \"ratio_high\": {:.3f}}}",
+            "\"ratio\": {:.3f}, \"ratio_low\": {:.3f}, \"ratio_high\": {:.3f}",
             whole.size(), median(whole), quantile(whole, 0.95), median(side.lived), median(side.waited),
             ratio.value, ratio.low, ratio.high);
+        for (const auto& [process, done] : side.work)
+            text += fmt::format(", \"{0}_calls\": {1}, \"{0}_kib\": {2}", process, done.count, done.kib);
+        text += '}';
     }
     return text + "]}";
 }

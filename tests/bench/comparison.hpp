@@ -7,6 +7,7 @@
 
 #include "bench/scenario.hpp"
 #include "bench/side.hpp"
+#include "bench/work_count.hpp"
 
 namespace nsupcall::bench {
 
@@ -17,6 +18,7 @@ struct SideResult {
     std::string failure{};         ///< why it was left out, e.g. "ENOKEY"; empty where it was measured
     std::vector<double> waited{};  ///< microseconds of each round, as the requester waited
     std::vector<double> lived{};   ///< microseconds of each round, from the helper's execve to its end
+    Work work{};                   ///< system calls and memory of one upcall; empty where not counted
 };
 
 struct Comparison {

@@ -1,10 +1,11 @@
 /// @file
-/// Preloaded into a helper, says when it passed which call: the budget of one upcall, of the very program
-/// that is installed.
+/// Preloaded into a helper or an engine, says when it passed which call: the budget of one upcall, of the very
+/// program that is installed.
 ///
-/// Both processes write into one shared page; the one that forked writes it out as lines "b|w name
-/// nanoseconds" (broker, worker; CLOCK_MONOTONIC) to the file named by STAGE_PROBE_FILE when it ends. Each
-/// stamp costs some 50 ns, and the preloading itself comes before the first.
+/// Broker and worker write into one shared page; the broker writes it out as lines "b|w name nanoseconds"
+/// (CLOCK_MONOTONIC), with a line "-" behind, to the file named by STAGE_PROBE_FILE when it ends.
+/// STAGE_PROBE_BROKER says which process the broker is: 0 the program itself (a helper), 1 its children (an engine).
+/// Each stamp costs some 50 ns, and the preloading itself comes before the first.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,7 +23,10 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
+
+#include "engine/message.hpp"
 
 namespace {
 
@@ -37,7 +41,8 @@ struct Page {
 };
 Page* g_page = nullptr;
 const char* g_file = nullptr;
-bool g_child = false;
+int g_generation = 0;  // of this process: forks since the program began
+int g_broker = 0;      // of the broker
 
 long now() {
     timespec time = {};
@@ -45,10 +50,41 @@ long now() {
     return time.tv_sec * 1'000'000'000L + time.tv_nsec;
 }
 
-void stamp(const char* name) {
+void stamp_at(const char* name, long nanoseconds) {
     if (g_page == nullptr) return;
     const unsigned at = g_page->used.fetch_add(1);
-    if (at < g_page->stamps.size()) g_page->stamps[at] = {name, now(), g_child};
+    if (at < g_page->stamps.size()) g_page->stamps[at] = {name, nanoseconds, g_generation > g_broker};
+}
+
+void stamp(const char* name) {
+    if (g_page != nullptr) stamp_at(name, now());
+}
+
+/// Of each broker, whose worker inherits it.
+void map_page() {
+    if (g_file == nullptr || g_generation != g_broker) return;
+    void* page = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page != MAP_FAILED) g_page = static_cast<Page*>(page);
+}
+
+/// The number with which the engine's messages begin; 0 for others.
+std::uint32_t magic_of(const msghdr* message, std::size_t size) {
+    std::uint32_t magic = 0;
+    if (size >= sizeof magic && message->msg_iovlen > 0 && message->msg_iov[0].iov_len >= sizeof magic)
+        std::memcpy(&magic, message->msg_iov[0].iov_base, sizeof magic);
+    return magic;
+}
+
+void stamp_received(const msghdr* message, std::size_t size) {
+    using namespace nsupcall::engine;
+    const auto magic = magic_of(message, size);
+    if (g_generation > g_broker) return stamp("task-read");
+    if (magic == kOutcomeMagic && size == sizeof(Outcome)) return stamp("front-end-done");
+    if (magic != kAskMagic || size < sizeof(Ask)) return stamp("reply-received");
+    Ask ask;
+    std::memcpy(&ask, message->msg_iov[0].iov_base, sizeof ask);
+    stamp_at("front-end-began", static_cast<long>(ask.started_ns));
+    stamp("question-read");
 }
 
 template <class Function>
@@ -69,10 +105,9 @@ void write_out() {
 
 __attribute__((constructor)) void begin() {
     g_file = std::getenv("STAGE_PROBE_FILE");
-    if (g_file == nullptr) return;
-    void* page = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return;
-    g_page = static_cast<Page*>(page);
+    const char* broker = std::getenv("STAGE_PROBE_BROKER");
+    g_broker = broker != nullptr ? std::atoi(broker) : 0;
+    map_page();
     stamp("loaded");
 }
 
@@ -84,8 +119,11 @@ pid_t fork() noexcept {
     static const auto real = next<pid_t (*)()>("fork");
     stamp("to-fork");
     const pid_t pid = real();
-    if (pid == 0) g_child = true;
-    stamp(pid == 0 ? "worker-runs" : "forked");
+    if (pid == 0) {
+        ++g_generation;
+        map_page();
+    }
+    stamp(pid == 0 ? "runs" : "forked");
     return pid;
 }
 
@@ -151,13 +189,29 @@ ssize_t send(int fd, const void* data, std::size_t size, int flags) {
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
     static const auto real = next<ssize_t (*)(int, msghdr*, int)>("recvmsg");
     const auto result = real(fd, message, flags);
-    stamp("reply-received");
+    if (result > 0) stamp_received(message, static_cast<std::size_t>(result));
+    return result;
+}
+
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+    static const auto real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
+    const auto result = real(fd, message, flags);
+    const bool answer = magic_of(message, message->msg_iovlen > 0 ? message->msg_iov[0].iov_len : 0) ==
+                        nsupcall::engine::kAnswerMagic;
+    stamp(answer ? "answer-sent" : "message-sent");
+    return result;
+}
+
+int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
+    static const auto real = next<int (*)(int, sockaddr*, socklen_t*, int)>("accept4");
+    const int result = real(fd, address, size, flags);
+    stamp("front-end-there");
     return result;
 }
 
 [[noreturn]] void _exit(int status) {
     stamp("to-exit");
-    if (g_page != nullptr && !g_child) write_out();
+    if (g_page != nullptr && g_generation == g_broker) write_out();
     ::syscall(SYS_exit_group, status);
     __builtin_unreachable();
 }

@@ -8,7 +8,8 @@
 /// valgrind needs executable memory, which a worker may not have, and performance counters are missing in
 /// many virtual machines; a processor's single steps are always there. REPORT gets "traced" once it is under way,
 /// and in the end a line for each process:
-/// `<sealed|open> <count> <of these in its own program file>`; "sealed" is one with a seccomp filter.
+/// `<sealed|open> <count> <of these in its own program file> <KiB>`; "sealed" is one with a seccomp filter, KiB its
+/// proportional set size when it ends.
 ///
 /// Instructions are counted from the program's entry point on, after the dynamic linker. A string instruction
 /// that repeats counts once, however long the string. System calls are counted from execve on.
@@ -82,6 +83,14 @@ std::uint64_t entry_point(pid_t pid) {
     return 0;
 }
 
+std::uint64_t proportional_kib(pid_t pid) {
+    std::ifstream rollup(proc_path(pid, "smaps_rollup"));
+    std::uint64_t kib = 0;
+    for (std::string word; rollup >> word;)
+        if (word == "Pss:" && rollup >> kib) break;
+    return kib;
+}
+
 bool has_seccomp_filter(pid_t pid) {
     std::ifstream status(proc_path(pid, "status"));
     for (std::string line; std::getline(status, line);)
@@ -95,6 +104,7 @@ struct Tracee {
     Range code;
     long word_at_entry = 0;     ///< what the breakpoint replaced
     std::uint64_t entry = 0;    ///< of a program that is on its way there; else 0
+    std::uint64_t kib = 0;
     bool sealed = false;
 };
 
@@ -153,7 +163,7 @@ class Tracer {
     void write_report(const char* path) const {
         std::ofstream report(path, std::ios::app);
         for (const auto& one : finished_)
-            report << (one.sealed ? "sealed " : "open ") << one.count << ' ' << one.own << '\n';
+            report << (one.sealed ? "sealed " : "open ") << one.count << ' ' << one.own << ' ' << one.kib << '\n';
     }
 
   private:
@@ -171,6 +181,7 @@ class Tracer {
         const int signal = WSTOPSIG(status), event = status >> 16;
         if (event == PTRACE_EVENT_EXIT) {
             tracee.sealed = has_seccomp_filter(pid);
+            tracee.kib = proportional_kib(pid);
             return resume(pid);
         }
         if (event == PTRACE_EVENT_EXEC) return began(pid, tracee);

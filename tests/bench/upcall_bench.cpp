@@ -7,6 +7,7 @@
 ///
 /// --ours engine: the front end with an engine that is started for the run. The first of ours is what the
 /// ratios are of.
+/// --tracer PROGRAM: step_tracer; with it each side's system calls and memory are told as well.
 /// --at-most: exit status 1 where our ratio to the first peer is above it in a scenario, after three tries
 /// (other load on the machine makes single runs worthless). 77: it cannot run here. 2: something answered
 /// wrongly.
@@ -18,12 +19,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <map>
 #include <optional>
 
 #include "bench/bench_engine.hpp"
 #include "bench/comparison.hpp"
 #include "bench/record_folder.hpp"
 #include "bench/statistics.hpp"
+#include "bench/work_count.hpp"
 #include "support/must.hpp"
 #include "support/temp_dir.hpp"
 
@@ -39,7 +43,7 @@ struct Options {
     std::vector<SideSpec> others;
     std::vector<std::string> scenarios;
     int rounds = 200;
-    std::string json, launcher;
+    std::string json, launcher, tracer;
     std::optional<double> at_most;
 };
 
@@ -73,6 +77,8 @@ Options parse(int argc, char** argv) {
             options.rounds = std::atoi(value.c_str());
         else if (word == "--launcher")
             options.launcher = value;
+        else if (word == "--tracer")
+            options.tracer = value;
         else if (word == "--json")
             options.json = value;
         else if (word == "--at-most")
@@ -96,7 +102,27 @@ bool within(const Comparison& comparison, double at_most) {
 }
 
 SideSpec helper_side(const std::string& path) {
-    return {"nsupcall, helper", path, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
+    return {"nsupcall, helper",
+            std::filesystem::absolute(path),
+            {"--test-type=cifs.spnego", "%k"},
+            SideKind::our_helper};
+}
+
+/// System calls and memory of one upcall of each side that answers, by its name.
+std::map<std::string, Work> count_work(const Options& options, const Scenario& scenario,
+                                       const nsupcall::test::Realm& realm, const std::vector<SideSpec>& sides) {
+    std::map<std::string, Work> work;
+    for (const auto& side : scenario.sides(sides)) {
+        if (!side.answers()) continue;
+        const bool by_engine = side.kind == SideKind::our_engine && scenario.what == What::token;
+        auto counted = by_engine ? count_engine(scenario, realm, options.tracer, WorkUnit::calls)
+                                 : count_helper(scenario, realm, options.tracer, side, WorkUnit::calls);
+        if (counted)
+            work[side.name] = std::move(*counted);
+        else if (side.ours())
+            fmt::print(stderr, "{}: {}: not counted: {}\n", scenario.name, side.name, counted.error().text());
+    }
+    return work;
 }
 
 int run(const Options& options) {
@@ -117,8 +143,12 @@ int run(const Options& options) {
     for (const auto& name : options.scenarios) {
         const auto scenario = must(make_scenario(name, realm));
         std::optional<Comparison> comparison;
+        std::map<std::string, Work> work;
         for (int attempt = 0; attempt < kTries; ++attempt) {
             comparison = must(compare(scenario, realm, sides, options.rounds, options.launcher));
+            if (attempt == 0 && !options.tracer.empty()) work = count_work(options, scenario, realm, sides);
+            for (auto& side : comparison->sides)
+                if (const auto found = work.find(side.name); found != work.end()) side.work = found->second;
             std::fputs(table_of(*comparison).c_str(), stdout);
             (void)std::fflush(stdout);
             if (!options.at_most || within(*comparison, *options.at_most)) break;

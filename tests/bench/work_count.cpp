@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
@@ -26,14 +27,10 @@ using nsutil::Result;
 constexpr const char* kDeadline = "--deadline=100000";
 constexpr unsigned kHelperNumber = 90, kFrontNumber = 91;  // beyond those of a comparison
 
-std::string unit_name(WorkUnit unit) {
-    return unit == WorkUnit::calls ? "calls" : "instructions";
-}
-
 /// What step_tracer wrote: the sum over sealed processes, and over the others.
 struct Report {
     bool begun = false;
-    std::uint64_t sealed = 0, open = 0;
+    ProcessWork sealed, open;
 };
 
 Report read_report(const std::string& path) {
@@ -42,11 +39,13 @@ Report read_report(const std::string& path) {
     std::string word;
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
-        std::uint64_t count = 0;
-        words >> word >> count;
+        std::uint64_t count = 0, own = 0, kib = 0;
+        words >> word >> count >> own >> kib;
         if (word == "traced") report.begun = true;
-        if (word == "sealed") report.sealed += count;
-        if (word == "open") report.open += count;
+        if (word != "sealed" && word != "open") continue;
+        auto& work = word == "sealed" ? report.sealed : report.open;
+        work.count += count;
+        work.kib += kib;
     }
     return report;
 }
@@ -63,11 +62,7 @@ Result<Report> ask_traced(const Scenario& scenario, const test::Realm& realm, co
     auto folder = test::TempDir::create();
     if (!folder) return nsutil::propagate(folder);
     const auto path = (folder->path() / "report").string();
-    auto records = RecordFolder::create();
-    if (!records) return nsutil::propagate(records);
-    spec.add_options(scenario.helper_options);
-    spec.add_options(records->options());
-    spec.add_options({kDeadline});
+    if (spec.ours()) spec.add_options({kDeadline});
     spec.arguments.insert(spec.arguments.begin(), {unit_name(unit), path, "run", spec.program.string()});
     spec.program = tracer;
     auto side = Side::install(spec, scenario.pattern(realm, number));
@@ -75,7 +70,7 @@ Result<Report> ask_traced(const Scenario& scenario, const test::Realm& realm, co
     const auto answer = timed_request(scenario.question(realm, number));
     if (answer.error != 0) return nsutil::fail(answer.error, "no answer under the tracer");
     const auto report = read_report(path);
-    if (!report.begun || report.open == 0) return nsutil::fail(EPROTO, "the tracer saw nothing");
+    if (!report.begun || report.open.count == 0) return nsutil::fail(EPROTO, "the tracer saw nothing");
     return report;
 }
 
@@ -88,20 +83,43 @@ std::vector<pid_t> with_children(std::vector<pid_t> pids) {
     return pids;
 }
 
-}  // namespace
-
-Result<WorkCounts> count_helper(const Scenario& scenario, const test::Realm& realm,
-                                const std::filesystem::path& tracer, const std::filesystem::path& helper,
-                                WorkUnit unit) {
-    const SideSpec side{"helper", helper, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
-    auto report = ask_traced(scenario, realm, tracer, side, kHelperNumber, unit);
-    if (!report) return nsutil::propagate(report, "helper");
-    return WorkCounts{{"helper broker " + unit_name(unit), report->open},
-                      {"helper worker " + unit_name(unit), report->sealed}};
+bool sleeps(pid_t pid) {
+    std::ifstream status(fmt::format("/proc/{}/status", pid));
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("State:")) return line.find("S (") != std::string::npos;
+    return false;
 }
 
-Result<WorkCounts> count_engine(const Scenario& scenario, const test::Realm& realm,
-                                const std::filesystem::path& tracer, WorkUnit unit) {
+/// What an engine keeps ready, once it has made it ready: its servants, and theirs.
+std::vector<pid_t> settled(const test::TestEngine& engine) {
+    constexpr int kLooks = 10, kLooksMost = 500;
+    std::vector<pid_t> pids;
+    for (int quiet = 0, looks = 0; quiet < kLooks && looks < kLooksMost; ++quiet, ++looks) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        auto now = with_children(engine.servants());
+        if (now != pids || !std::ranges::all_of(now, sleeps)) quiet = 0;
+        pids = std::move(now);
+    }
+    return pids;
+}
+
+}  // namespace
+
+std::string unit_name(WorkUnit unit) {
+    return unit == WorkUnit::calls ? "calls" : "instructions";
+}
+
+Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
+                          const SideSpec& side, WorkUnit unit) {
+    auto report = ask_traced(scenario, realm, tracer, side, kHelperNumber, unit);
+    if (!report) return nsutil::propagate(report, side.name);
+    Work work = {{"broker", report->open}};
+    if (report->sealed.count > 0) work["worker"] = report->sealed;
+    return work;
+}
+
+Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
+                          WorkUnit unit) {
     auto engine = BenchEngine::start(BenchEngine::Priority::normal, {"--idle=1"}, {kPlainProcessor});
     if (!engine) return nsutil::propagate(engine);
     auto folder = test::TempDir::create();
@@ -109,22 +127,25 @@ Result<WorkCounts> count_engine(const Scenario& scenario, const test::Realm& rea
     const auto path = (folder->path() / "report").string();
     test::Command command{.argv = {tracer.string(), unit_name(unit), path, "attach"},
                           .log_file = (folder->path() / "log").string()};
-    for (const pid_t pid : with_children(engine->engine().servants())) command.argv.push_back(std::to_string(pid));
+    for (const pid_t pid : settled(engine->engine())) command.argv.push_back(std::to_string(pid));
     auto attached = test::Daemon::start(command);
     if (!attached) return nsutil::propagate(attached);
     if (!eventually([&] { return read_report(path).begun || !attached->alive(); }))
         return nsutil::fail(ETIMEDOUT, "the tracer does not attach");
-    auto front = ask_traced(scenario, realm, tracer, engine->side("front"), kFrontNumber, unit);
+    auto records = RecordFolder::create();
+    if (!records) return nsutil::propagate(records);
+    auto side = engine->side("front");
+    side.add_options(records->options());
+    side.add_options(scenario.helper_options);
+    auto front = ask_traced(scenario, realm, tracer, side, kFrontNumber, unit);
     if (!front) return nsutil::propagate(front, "front end");
     // The servant writes its records when the key has been answered.
     if (!eventually([&] { return !attached->alive(); })) return nsutil::fail(ETIMEDOUT, "the servant does not end");
     const auto report = read_report(path);
-    if (report.open == 0 || report.sealed == 0)
+    if (report.open.count == 0 || report.sealed.count == 0)
         return nsutil::fail(EPROTO, "the tracer saw no servant or no worker: " +
                                         test::read_file(command.log_file).value_or(""));
-    return WorkCounts{{"engine front " + unit_name(unit), front->open},
-                      {"engine servant " + unit_name(unit), report.open},
-                      {"engine worker " + unit_name(unit), report.sealed}};
+    return Work{{"front", front->open}, {"servant", report.open}, {"worker", report.sealed}};
 }
 
 Result<WorkCounts> read_counts(const std::filesystem::path& file) {

@@ -12,22 +12,33 @@
 namespace nsupcall::bench {
 
 enum class WorkUnit : std::uint8_t { calls, instructions };
+/// "calls", "instructions"
+[[nodiscard]] std::string unit_name(WorkUnit unit);
+
+struct ProcessWork {
+    std::uint64_t count = 0;
+    std::uint64_t kib = 0;  ///< proportional set size at its end
+};
+
+/// By process: "broker" and "worker"; with an engine "front", "servant" and "worker".
+using Work = std::map<std::string, ProcessWork>;
+
+/// Has `side` answer one request of `scenario` under step_tracer; the answer must be a key.
+///
+/// The C library is told to take no notice of the processor's extensions, so that its string functions are the
+/// same everywhere. What is not sealed counts as the broker's: all of cifs-utils.
+/// @param side  a helper, as Scenario::sides() made it
+[[nodiscard]] nsutil::Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm,
+                                                const std::filesystem::path& tracer, const SideSpec& side,
+                                                WorkUnit unit);
+
+/// The same by the front end and an engine of its own. Servant and worker are counted from their wait for a request
+/// on.
+[[nodiscard]] nsutil::Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
+                                                const std::filesystem::path& tracer, WorkUnit unit);
 
 /// Counts by "<way> <process> <unit>": "helper broker calls", "engine worker instructions", ...
 using WorkCounts = std::map<std::string, std::uint64_t>;
-
-/// Answers one request of `scenario` by `helper` under step_tracer; the answer must be a key.
-///
-/// The C library is told to take no notice of the processor's extensions, so that its string functions are the
-/// same everywhere.
-[[nodiscard]] nsutil::Result<WorkCounts> count_helper(const Scenario& scenario, const test::Realm& realm,
-                                                      const std::filesystem::path& tracer,
-                                                      const std::filesystem::path& helper, WorkUnit unit);
-
-/// The same by the front end and an engine: front end, servant (counted from its wait for a request on) and
-/// worker.
-[[nodiscard]] nsutil::Result<WorkCounts> count_engine(const Scenario& scenario, const test::Realm& realm,
-                                                      const std::filesystem::path& tracer, WorkUnit unit);
 
 /// Reads lines "<name> <count>"; '#' begins a comment.
 [[nodiscard]] nsutil::Result<WorkCounts> read_counts(const std::filesystem::path& file);
