@@ -110,12 +110,13 @@ SideSpec helper_side(const std::string& path) {
 
 /// System calls and memory of one upcall of each side that answers, by its name.
 std::map<std::string, Work> count_work(const Options& options, const Scenario& scenario,
-                                       const nsupcall::test::Realm& realm, const std::vector<SideSpec>& sides) {
+                                       const nsupcall::test::Realm& realm, const std::vector<SideSpec>& sides,
+                                       const RecordFolder& records) {
     std::map<std::string, Work> work;
     for (const auto& side : scenario.sides(sides)) {
         if (!side.answers()) continue;
         const bool by_engine = side.kind == SideKind::our_engine && scenario.what == What::token;
-        auto counted = by_engine ? count_engine(scenario, realm, options.tracer, WorkUnit::calls)
+        auto counted = by_engine ? count_engine(scenario, realm, options.tracer, records.options(), WorkUnit::calls)
                                  : count_helper(scenario, realm, options.tracer, side, WorkUnit::calls);
         if (counted)
             work[side.name] = std::move(*counted);
@@ -146,7 +147,7 @@ int run(const Options& options) {
         std::map<std::string, Work> work;
         for (int attempt = 0; attempt < kTries; ++attempt) {
             comparison = must(compare(scenario, realm, sides, options.rounds, options.launcher));
-            if (attempt == 0 && !options.tracer.empty()) work = count_work(options, scenario, realm, sides);
+            if (work.empty() && !options.tracer.empty()) work = count_work(options, scenario, realm, sides, records);
             for (auto& side : comparison->sides)
                 if (const auto found = work.find(side.name); found != work.end()) side.work = found->second;
             std::fputs(table_of(*comparison).c_str(), stdout);

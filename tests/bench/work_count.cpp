@@ -13,7 +13,6 @@
 
 #include "bench/bench_engine.hpp"
 #include "bench/plain_processor.hpp"
-#include "bench/record_folder.hpp"
 #include "bench/side.hpp"
 #include "bench/timed_request.hpp"
 #include "support/process.hpp"
@@ -24,7 +23,7 @@ namespace {
 using nsutil::Result;
 
 // As many steps take longer than an upcall may.
-constexpr const char* kDeadline = "--deadline=100000";
+constexpr const char* kDeadline = "--deadline=60000";
 constexpr unsigned kHelperNumber = 90, kFrontNumber = 91;  // beyond those of a comparison
 
 /// What step_tracer wrote: the sum over sealed processes, and over the others.
@@ -119,7 +118,7 @@ Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm, co
 }
 
 Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
-                          WorkUnit unit) {
+                          const std::vector<std::string>& options, WorkUnit unit) {
     auto engine = BenchEngine::start(BenchEngine::Priority::normal, {"--idle=1"}, {kPlainProcessor});
     if (!engine) return nsutil::propagate(engine);
     auto folder = test::TempDir::create();
@@ -132,10 +131,8 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, co
     if (!attached) return nsutil::propagate(attached);
     if (!eventually([&] { return read_report(path).begun || !attached->alive(); }))
         return nsutil::fail(ETIMEDOUT, "the tracer does not attach");
-    auto records = RecordFolder::create();
-    if (!records) return nsutil::propagate(records);
     auto side = engine->side("front");
-    side.add_options(records->options());
+    side.add_options(options);
     side.add_options(scenario.helper_options);
     auto front = ask_traced(scenario, realm, tracer, side, kFrontNumber, unit);
     if (!front) return nsutil::propagate(front, "front end");

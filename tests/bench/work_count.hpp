@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "bench/scenario.hpp"
 
@@ -32,10 +33,11 @@ using Work = std::map<std::string, ProcessWork>;
                                                 const std::filesystem::path& tracer, const SideSpec& side,
                                                 WorkUnit unit);
 
-/// The same by the front end and an engine of its own. Servant and worker are counted from their wait for a request
+/// The same by the front end, with these options, and an engine of its own. Servant and worker are counted from their wait for a request
 /// on.
 [[nodiscard]] nsutil::Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
-                                                const std::filesystem::path& tracer, WorkUnit unit);
+                                                const std::filesystem::path& tracer,
+                                                const std::vector<std::string>& options, WorkUnit unit);
 
 /// Counts by "<way> <process> <unit>": "helper broker calls", "engine worker instructions", ...
 using WorkCounts = std::map<std::string, std::uint64_t>;
