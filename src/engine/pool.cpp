@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@ using nsutil::fail_errno;
 using nsutil::Result;
 
 constexpr auto kPatience = std::chrono::seconds(20);
+constexpr int kNice = -15;  // of the engine alone; those who serve are like everybody
 
 sigset_t signals_of_the_pool() {
     sigset_t set;
@@ -41,6 +43,8 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits, std::string config) 
     nsutil::UniqueFd tell(ends[1]);
     const auto set = signals_of_the_pool();
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
+    // One process forks for all that ask: on a busy machine its share of the processors must not be what they wait for.
+    (void)::setpriority(PRIO_PROCESS, 0, kNice);
     nsutil::UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals) return fail_errno("signalfd");
     return Pool(listen_fd, limits, std::move(config), std::move(told), std::move(tell), std::move(signals));
@@ -50,6 +54,7 @@ Result<void> Pool::fill(std::size_t idle, bool calm) {
     while (lacks_servants(idle)) {
         rules_.refresh();
         auto child = nsutil::spawn_alone([&] {
+            (void)::setpriority(PRIO_PROCESS, 0, 0);
             const auto set = signals_of_the_pool();
             (void)::sigprocmask(SIG_UNBLOCK, &set, nullptr);
             return serve_one(listen_fd_, tell_.get(), rules_, calm);

@@ -1,5 +1,7 @@
 #include "bench/memory_watch.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -22,6 +24,9 @@ std::size_t proportional_kib(pid_t pid) {
 MemoryWatch::MemoryWatch(std::function<std::vector<pid_t>()> processes)
     : thread_([this, list = std::move(processes)] {
           constexpr auto kPause = std::chrono::milliseconds(5);
+          // Those who are watched would keep this thread from looking.
+          const sched_param priority = {.sched_priority = 5};
+          (void)::sched_setscheduler(0, SCHED_FIFO, &priority);
           while (!stopped_) {
               const auto pids = list();
               MemoryPeak now;

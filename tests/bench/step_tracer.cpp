@@ -1,9 +1,9 @@
 /// @file
-/// Counts what a program and everything that it forks executes, one instruction at a time or one system call
-/// at a time.
+/// Counts what a program and everything that it forks executes: instructions, system calls, or nanoseconds on a
+/// processor.
 ///
-///   step_tracer calls|instructions REPORT run PROGRAM ARGUMENT...
-///   step_tracer calls|instructions REPORT attach PID...
+///   step_tracer calls|instructions|nanoseconds REPORT run PROGRAM ARGUMENT...
+///   step_tracer calls|instructions|nanoseconds REPORT attach PID...
 ///
 /// valgrind needs executable memory, which a worker may not have, and performance counters are missing in
 /// many virtual machines; a processor's single steps are always there. REPORT gets "traced" once it is under way,
@@ -12,7 +12,8 @@
 /// proportional set size when it ends.
 ///
 /// Instructions are counted from the program's entry point on, after the dynamic linker. A string instruction
-/// that repeats counts once, however long the string. System calls are counted from execve on.
+/// that repeats counts once, however long the string. System calls are counted from execve on. Nanoseconds are those
+/// of a process' whole life (/proc/<pid>/schedstat), until its exit begins.
 
 #include <elf.h>
 #include <sched.h>
@@ -116,9 +117,18 @@ void hurry(pid_t pid) {
     (void)::sched_setscheduler(pid, SCHED_FIFO, &parameter);
 }
 
+std::uint64_t nanoseconds(pid_t pid) {
+    std::ifstream statistics(proc_path(pid, "schedstat"));
+    std::uint64_t on_processor = 0;
+    statistics >> on_processor;
+    return on_processor;
+}
+
+enum class Unit : std::uint8_t { calls, instructions, nanoseconds };
+
 class Tracer {
   public:
-    explicit Tracer(bool instructions) : instructions_(instructions) {}
+    explicit Tracer(Unit unit) : unit_(unit) {}
 
     pid_t run(char** argv) {
         int ends[2];
@@ -183,12 +193,16 @@ class Tracer {
     }
 
     void resume(pid_t pid, int signal = 0) const {
-        (void)::ptrace(instructions_ ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, pid, nullptr, signal);
+        const auto request = unit_ == Unit::instructions ? PTRACE_SINGLESTEP
+                             : unit_ == Unit::calls      ? PTRACE_SYSCALL
+                                                         : PTRACE_CONT;
+        (void)::ptrace(request, pid, nullptr, signal);
     }
 
     void stopped(pid_t pid, Tracee& tracee, int status) {
         const int signal = WSTOPSIG(status), event = status >> 16;
         if (event == PTRACE_EVENT_EXIT) {
+            if (unit_ == Unit::nanoseconds) tracee.count = nanoseconds(pid);
             tracee.sealed = has_seccomp_filter(pid);
             tracee.kib = proportional_kib(pid);
             return resume(pid);
@@ -221,7 +235,7 @@ class Tracer {
     void began(pid_t pid, Tracee& tracee) const {
         tracee = {};
         tracee.code = own_code(pid);
-        if (!instructions_) return resume(pid);
+        if (unit_ != Unit::instructions) return resume(pid);
         tracee.entry = entry_point(pid);
         constexpr long kBreakpoint = 0xcc, kByte = 0xff;
         errno = 0;
@@ -257,7 +271,7 @@ class Tracer {
     static void step(pid_t, Tracee&) {}
 #endif
 
-    bool instructions_;
+    Unit unit_;
     std::map<pid_t, Tracee> tracees_;
     std::vector<Tracee> finished_;
 };
@@ -266,17 +280,18 @@ class Tracer {
 
 int main(int argc, char** argv) {
     if (argc < 5) {
-        std::fputs("usage: step_tracer calls|instructions REPORT run PROGRAM ARGUMENT... | attach PID...\n", stderr);
+        std::fputs("usage: step_tracer calls|instructions|nanoseconds REPORT run PROGRAM ARGUMENT... | attach PID...\n", stderr);
         return 2;
     }
-    const bool instructions = std::string(argv[1]) == "instructions";
-    if (instructions && !kCanStep) return 77;
+    const std::string name = argv[1];
+    const auto unit = name == "instructions" ? Unit::instructions : name == "calls" ? Unit::calls : Unit::nanoseconds;
+    if (unit == Unit::instructions && !kCanStep) return 77;
     cpu_set_t here;
     CPU_ZERO(&here);
     CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
     (void)::sched_setaffinity(0, sizeof here, &here);
     hurry(0);
-    Tracer tracer(instructions);
+    Tracer tracer(unit);
     pid_t first = 0;
     if (std::string(argv[3]) == "run")
         first = tracer.run(argv + 4);

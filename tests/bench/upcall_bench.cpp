@@ -108,20 +108,33 @@ SideSpec helper_side(const std::string& path) {
             SideKind::our_helper};
 }
 
-/// System calls and memory of one upcall of each side that answers, by its name.
+/// System calls, memory and processor time of one upcall of each side that answers, by its name.
 std::map<std::string, Work> count_work(const Options& options, const Scenario& scenario,
                                        const nsupcall::test::Realm& realm, const std::vector<SideSpec>& sides,
                                        const RecordFolder& records) {
+    constexpr int kTimes = 7;
+    constexpr double kNanoseconds = 1000;
     std::map<std::string, Work> work;
     for (const auto& side : scenario.sides(sides)) {
         if (!side.answers()) continue;
         const bool by_engine = side.kind == SideKind::our_engine && scenario.what == What::token;
-        auto counted = by_engine ? count_engine(scenario, realm, options.tracer, records.options(), WorkUnit::calls)
-                                 : count_helper(scenario, realm, options.tracer, side, WorkUnit::calls);
-        if (counted)
-            work[side.name] = std::move(*counted);
-        else if (side.ours())
-            fmt::print(stderr, "{}: {}: not counted: {}\n", scenario.name, side.name, counted.error().text());
+        const auto count = [&](WorkUnit unit) {
+            return by_engine ? count_engine(scenario, realm, options.tracer, records.options(), unit)
+                             : count_helper(scenario, realm, options.tracer, side, unit);
+        };
+        auto counted = count(WorkUnit::calls);
+        if (!counted) {
+            if (side.ours())
+                fmt::print(stderr, "{}: {}: not counted: {}\n", scenario.name, side.name, counted.error().text());
+            continue;
+        }
+        std::map<std::string, std::vector<double>> times;
+        for (int at = 0; at < kTimes; ++at)
+            if (const auto timed = count(WorkUnit::nanoseconds))
+                for (const auto& [process, done] : *timed)
+                    times[process].push_back(static_cast<double>(done.count) / kNanoseconds);
+        for (const auto& [process, values] : times) (*counted)[process].cpu_us = median(values);
+        work[side.name] = std::move(*counted);
     }
     return work;
 }

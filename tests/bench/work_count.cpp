@@ -82,6 +82,14 @@ std::vector<pid_t> with_children(std::vector<pid_t> pids) {
     return pids;
 }
 
+/// Nanoseconds.
+std::uint64_t on_processor(pid_t pid) {
+    std::ifstream statistics(fmt::format("/proc/{}/schedstat", pid));
+    std::uint64_t time = 0;
+    statistics >> time;
+    return time;
+}
+
 bool sleeps(pid_t pid) {
     std::ifstream status(fmt::format("/proc/{}/status", pid));
     for (std::string line; std::getline(status, line);)
@@ -105,7 +113,7 @@ std::vector<pid_t> settled(const test::TestEngine& engine) {
 }  // namespace
 
 std::string unit_name(WorkUnit unit) {
-    return unit == WorkUnit::calls ? "calls" : "instructions";
+    return unit == WorkUnit::calls ? "calls" : unit == WorkUnit::instructions ? "instructions" : "nanoseconds";
 }
 
 Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
@@ -134,6 +142,7 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, co
     auto side = engine->side("front");
     side.add_options(options);
     side.add_options(scenario.helper_options);
+    const auto before = on_processor(engine->engine().pid());
     auto front = ask_traced(scenario, realm, tracer, side, kFrontNumber, unit);
     if (!front) return nsutil::propagate(front, "front end");
     // The servant writes its records when the key has been answered.
@@ -142,7 +151,12 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, co
     if (report.open.count == 0 || report.sealed.count == 0)
         return nsutil::fail(EPROTO, "the tracer saw no servant or no worker: " +
                                         test::read_file(command.log_file).value_or(""));
-    return Work{{"front", front->open}, {"servant", report.open}, {"worker", report.sealed}};
+    Work work = {{"front", front->open}, {"servant", report.open}, {"worker", report.sealed}};
+    if (unit == WorkUnit::nanoseconds) {
+        (void)settled(engine->engine());
+        work["engine"].count = on_processor(engine->engine().pid()) - before;
+    }
+    return work;
 }
 
 Result<WorkCounts> read_counts(const std::filesystem::path& file) {

@@ -12,16 +12,18 @@
 
 namespace nsupcall::bench {
 
-enum class WorkUnit : std::uint8_t { calls, instructions };
-/// "calls", "instructions"
+enum class WorkUnit : std::uint8_t { calls, instructions, nanoseconds };
+/// "calls", "instructions", "nanoseconds"
 [[nodiscard]] std::string unit_name(WorkUnit unit);
 
 struct ProcessWork {
     std::uint64_t count = 0;
     std::uint64_t kib = 0;  ///< proportional set size at its end
+    double cpu_us = 0;      ///< on a processor, of its whole life; 0 where not measured
 };
 
-/// By process: "broker" and "worker"; with an engine "front", "servant" and "worker".
+/// By process: "broker" and "worker"; with an engine "front", "servant" and "worker". In nanoseconds also "engine": what
+/// it takes to have the next servant ready.
 using Work = std::map<std::string, ProcessWork>;
 
 /// Has `side` answer one request of `scenario` under step_tracer; the answer must be a key.
