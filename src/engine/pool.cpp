@@ -43,7 +43,8 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits, std::string config) 
     nsutil::UniqueFd tell(ends[1]);
     const auto set = signals_of_the_pool();
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
-    // One process forks for all that ask: on a busy machine its share of the processors must not be what they wait for.
+    // One process forks for all that ask: on a busy machine its share of the processors must not be what they
+    // wait for.
     (void)::setpriority(PRIO_PROCESS, 0, kNice);
     nsutil::UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals) return fail_errno("signalfd");

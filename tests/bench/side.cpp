@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <system_error>
+
+#include "support/temp_dir.hpp"
+
 namespace nsupcall::bench {
 
 nsutil::Result<Side> Side::install(const SideSpec& spec, const RulePattern& pattern) {
@@ -16,6 +21,18 @@ nsutil::Result<Side> Side::install(const SideSpec& spec, const RulePattern& patt
 
 RulePattern Side::token_pattern(const std::string& host, unsigned number) {
     return {.description = fmt::format("ver=0x2;host={};{};*", host, address_of(number))};
+}
+
+std::vector<pid_t> Side::processes(pid_t since) const {
+    const auto name = rule_.program_link().filename().string();
+    std::vector<pid_t> pids;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
+        const pid_t pid = std::atoi(entry.path().filename().c_str());
+        // With many containers their processes are not even to be opened: the upcall would be over before.
+        if (pid > since && test::read_file(entry.path() / "cmdline").value_or("").starts_with(name)) pids.push_back(pid);
+    }
+    return pids;
 }
 
 std::string Side::address_of(unsigned number) {

@@ -48,8 +48,9 @@ class Side {
     [[nodiscard]] static std::string address_of(unsigned number);
 
     [[nodiscard]] const SideSpec& spec() const { return spec_; }
-    /// Those that run now, their children included; of an engine's side also the servants at work for it.
-    [[nodiscard]] std::vector<pid_t> processes() const { return rule_.running_helpers(); }
+    /// Those that run now and are younger than process `since`, their children included; of an engine's side also the
+    /// servants at work for it.
+    [[nodiscard]] std::vector<pid_t> processes(pid_t since) const;
 
   private:
     Side(SideSpec spec, test::RequestRule rule) : spec_(std::move(spec)), rule_(std::move(rule)) {}

@@ -193,6 +193,17 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) {
     return result;
 }
 
+ssize_t recv(int fd, void* data, std::size_t size, int flags) {
+    static const auto real = next<ssize_t (*)(int, void*, std::size_t, int)>("recv");
+    const auto result = real(fd, data, size, flags);
+    iovec part = {data, size};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (result > 0) stamp_received(&message, static_cast<std::size_t>(result));
+    return result;
+}
+
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     static const auto real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
     const auto result = real(fd, message, flags);

@@ -63,7 +63,9 @@ Result<void> Fleet::ask(std::size_t first, std::size_t count, unsigned side, con
         if (!answer) return nsutil::propagate(answer);
         answers.push_back(std::move(*answer));
     }
-    tally.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+    const auto seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    tally.seconds += seconds;
+    tally.rates.push_back(static_cast<double>(count) / seconds);
     for (std::size_t at = 0; at < answers.size(); ++at) {
         tally.waited_ms.push_back(static_cast<double>(answers[at].elapsed.count()));
         if (answers[at].error != 0) {

@@ -35,6 +35,7 @@ struct StormTickets {
 struct Tally {
     double seconds = 0;  ///< of all batches
     std::size_t answered = 0, lost = 0, wrong = 0;
+    std::vector<double> rates{};  ///< answers a second, of each batch
     std::vector<double> waited_ms{};
     std::string first_error{};
 
