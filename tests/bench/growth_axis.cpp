@@ -185,7 +185,7 @@ class Rules final : public GrowthAxis {
     [[nodiscard]] std::string name() const override { return "rules"; }
     [[nodiscard]] std::string title() const override { return "rules"; }
     [[nodiscard]] std::vector<unsigned> sizes() const override { return {1, 10, 50, 200}; }
-    [[nodiscard]] std::vector<std::string> helper_options() const override { return {"--config=" + path()}; }
+    [[nodiscard]] std::vector<std::string> options() const override { return {"--config=" + path()}; }
     Result<void> grow_to(unsigned size) override {
         if (!folder_) return nsutil::propagate(folder_);
         return write(size);

@@ -24,8 +24,8 @@ class GrowthAxis {
     [[nodiscard]] virtual std::string title() const = 0;
     /// Ascending.
     [[nodiscard]] virtual std::vector<unsigned> sizes() const = 0;
-    /// Of our side, for the whole axis.
-    [[nodiscard]] virtual std::vector<std::string> helper_options() const { return {}; }
+    /// Of our side, and of its engine, for the whole axis.
+    [[nodiscard]] virtual std::vector<std::string> options() const { return {}; }
     /// Makes more, until there are `size` besides what the host had. Never fewer.
     [[nodiscard]] virtual nsutil::Result<void> grow_to(unsigned size) = 0;
     /// Back to none.

@@ -33,6 +33,8 @@ using namespace nsupcall::bench;
 using nsupcall::test::must;
 using nsupcall::test::Realm;
 
+constexpr const char* kEngine = "engine";
+
 struct Options {
     std::string launcher, ours, json;
     std::vector<std::string> axes;
@@ -53,8 +55,19 @@ double life(const Options& options, const Scenario& scenario, const Realm& realm
 
 /// Measures along one axis. @return its JSON
 std::string along(GrowthAxis& axis, const Options& options, const Scenario& scenario, const Realm& realm,
-                  std::vector<SideSpec> sides) {
-    sides.front().add_options(axis.helper_options());
+                  const RecordFolder& records) {
+    std::optional<BenchEngine> engine;
+    SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
+    if (options.ours == kEngine) {
+        // Where it reads the rules ahead, it must be from the same file.
+        must(axis.shrink());
+        engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time, axis.options())));
+        ours = engine->side("nsupcall, engine");
+    }
+    ours.add_options(records.options());
+    ours.add_options(axis.options());
+    const std::vector<SideSpec> sides = {ours,
+                                         {"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, SideKind::floor}};
     auto sizes = axis.sizes();
     for (auto& size : sizes) size = std::max(1U, size / options.share);
     std::vector<Point> points;
@@ -87,21 +100,13 @@ int run(const Options& options) {
     must(realm.add_user("alice"));
     const auto scenario = must(make_scenario("mount-namespace", realm));
     const auto records = must(RecordFolder::create());
-    std::optional<BenchEngine> engine;
-    SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
-    if (options.ours == "engine") {
-        engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time)));
-        ours = engine->side("nsupcall, engine");
-    }
-    ours.add_options(records.options());
-    const std::vector<SideSpec> sides = {
-        ours, {"floor", "/bin/keyctl", {"negate", "%k", "1", "@s"}, SideKind::floor}};
-    fmt::print("growth, {}: median life, cached ticket, mount namespace\n", ours.name);
-    std::string json = fmt::format("{{\"side\": \"{}\", \"rounds\": {}, \"axes\": [\n", ours.name, options.rounds);
+    const char* side = options.ours == kEngine ? "nsupcall, engine" : "nsupcall, helper";
+    fmt::print("growth, {}: median life, cached ticket, mount namespace\n", side);
+    std::string json = fmt::format("{{\"side\": \"{}\", \"rounds\": {}, \"axes\": [\n", side, options.rounds);
     bool first = true;
     for (auto& axis : growth_axes(scenario, records)) {
         if (!options.axes.empty() && std::ranges::find(options.axes, axis->name()) == options.axes.end()) continue;
-        json += (first ? "" : ",\n") + along(*axis, options, scenario, realm, sides);
+        json += (first ? "" : ",\n") + along(*axis, options, scenario, realm, records);
         first = false;
     }
     if (!options.json.empty()) must(nsupcall::test::write_file(options.json, json + "\n]}\n", 0644));
