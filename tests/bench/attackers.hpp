@@ -22,7 +22,8 @@ class Attackers {
   public:
     /// @param description  of the key, by the attacker's and the request's number
     Attackers(unsigned count, const std::function<std::string(unsigned, unsigned)>& description) {
-        void* page = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        void* page =
+            ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (page == MAP_FAILED) return;
         shared_ = new (page) Shared;
         for (unsigned number = 0; number < count; ++number) {
@@ -52,7 +53,8 @@ class Attackers {
         std::atomic<unsigned> refused = 0, served = 0;
     };
 
-    [[noreturn]] void attack(unsigned number, const std::function<std::string(unsigned, unsigned)>& description) {
+    [[noreturn]] void attack(unsigned number,
+                             const std::function<std::string(unsigned, unsigned)>& description) {
         constexpr useconds_t kNapUs = 2000;
         constexpr uid_t kFirstUid = 1'200'000;
         (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);

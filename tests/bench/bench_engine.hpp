@@ -13,13 +13,14 @@ namespace nsupcall::bench {
 
 /// A running engine with a socket of its own, and the front end that asks it.
 ///
-/// The front end lies alone in a folder: where the engine does not answer it cannot become the helper, and the
-/// key is rejected, so that nothing is measured but the engine.
+/// The front end lies alone in a folder: where the engine does not answer it cannot become the helper, and
+/// the key is rejected, so that nothing is measured but the engine.
 class BenchEngine {
   public:
     /// What its processes get from the scheduler.
     enum class Priority : std::uint8_t {
-        real_time,  ///< as the launcher gives it to helpers: half of the work is done by the engine's children
+        real_time,  ///< as the launcher gives it to helpers: half of the work is done by the engine's
+                    ///< children
         normal,     ///< as in production
     };
 

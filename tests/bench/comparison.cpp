@@ -105,8 +105,8 @@ std::string table_of(const Comparison& comparison) {
         if (&side != &comparison.sides.front())
             text += "  ours / this: " + ratio_of_medians(ours, whole).text();
         for (const auto& [process, done] : side.work)
-            text += fmt::format("\n                     {:8} {:4} calls {:5} KiB {:6.0f} us on a processor", process,
-                                done.count, done.kib, done.cpu_us);
+            text += fmt::format("\n                     {:8} {:4} calls {:5} KiB {:6.0f} us on a processor",
+                                process, done.count, done.kib, done.cpu_us);
         text += '\n';
     }
     return text;
@@ -132,8 +132,8 @@ std::string json_of(const Comparison& comparison) {
             whole.size(), median(whole), quantile(whole, 0.95), median(side.lived), median(side.waited),
             ratio.value, ratio.low, ratio.high);
         for (const auto& [process, done] : side.work)
-            text += fmt::format(", \"{0}_calls\": {1}, \"{0}_kib\": {2}, \"{0}_cpu_us\": {3:.0f}", process, done.count,
-                                done.kib, done.cpu_us);
+            text += fmt::format(", \"{0}_calls\": {1}, \"{0}_kib\": {2}, \"{0}_cpu_us\": {3:.0f}", process,
+                                done.count, done.kib, done.cpu_us);
         text += '}';
     }
     return text + "]}";

@@ -35,8 +35,8 @@ class Keys final : public GrowthAxis {
         constexpr unsigned kRing = 500;
         for (; made_ < size; ++made_) {
             if (made_ % kRing == 0) {
-                const auto ring = ::add_key("keyring", fmt::format("growth-ring-{}", made_).c_str(), nullptr, 0,
-                                            KEY_SPEC_PROCESS_KEYRING);
+                const auto ring = ::add_key("keyring", fmt::format("growth-ring-{}", made_).c_str(), nullptr,
+                                            0, KEY_SPEC_PROCESS_KEYRING);
                 if (ring < 0) return fail_errno("keyring");
                 rings_.push_back(ring);
             }
@@ -67,9 +67,12 @@ class Processes final : public GrowthAxis {
   public:
     explicit Processes(bool with_namespaces) : with_namespaces_(with_namespaces) {}
     [[nodiscard]] std::string name() const override { return with_namespaces_ ? "namespaces" : "processes"; }
-    [[nodiscard]] std::string title() const override { return with_namespaces_ ? "mount namespaces" : "processes"; }
+    [[nodiscard]] std::string title() const override {
+        return with_namespaces_ ? "mount namespaces" : "processes";
+    }
     [[nodiscard]] std::vector<unsigned> sizes() const override {
-        return with_namespaces_ ? std::vector<unsigned>{10, 100, 1000} : std::vector<unsigned>{10, 100, 1000, 5000};
+        return with_namespaces_ ? std::vector<unsigned>{10, 100, 1000}
+                                : std::vector<unsigned>{10, 100, 1000, 5000};
     }
     Result<void> grow_to(unsigned size) override {
         while (pids_.size() < size) {
@@ -157,7 +160,8 @@ class Sessions final : public GrowthAxis {
         if (!boot) return nsutil::propagate(boot);
         for (; made_ < size; ++made_) {
             SessionRecord record;
-            record.key = {fmt::format("server-{}.lab.test", made_), "192.0.2.1", "", 1'000'000 + made_, false};
+            record.key = {fmt::format("server-{}.lab.test", made_), "192.0.2.1", "", 1'000'000 + made_,
+                          false};
             record.boot_id = *boot;
             record.principal = "somebody@LAB.TEST";
             record.ccache = "FILE:/tmp/krb5cc_0";
@@ -190,10 +194,12 @@ class Rules final : public GrowthAxis {
         if (!folder_) return nsutil::propagate(folder_);
         return write(size);
     }
-    Result<void> shrink() override { return write(0); }
+    Result<void> shrink() override { return folder_ ? write(0) : nsutil::propagate(folder_); }
 
   private:
-    [[nodiscard]] std::string path() const { return folder_ ? (folder_->path() / "rules.conf").string() : ""; }
+    [[nodiscard]] std::string path() const {
+        return folder_ ? (folder_->path() / "rules.conf").string() : "";
+    }
     Result<void> write(unsigned count) const {
         std::string text = "[rules]\n";
         for (unsigned at = 0; at < count; ++at)
@@ -201,7 +207,9 @@ class Rules final : public GrowthAxis {
                 "    {0:03}-other = {{\n        host = server-{0}.lab.test\n        ccache = "
                 "FILE:/srv/tickets/{0}/%{{uid}}\n    }}\n",
                 at);
-        return test::write_file(path(), text, 0644);
+        auto written = test::write_file(path(), text, 0644);
+        ::sleep(2);  // an engine reads no rules ahead that may still be changing
+        return written;
     }
     Result<test::TempDir> folder_ = test::TempDir::create();
 };

@@ -47,7 +47,9 @@ extern "C" [[noreturn]] __attribute__((used)) void launch(long* stack) {
     char** argv = reinterpret_cast<char**>(stack + 1);
     char** environment = argv + argc + 1;
     if (argc < 3) end(2);
-    const struct { int priority; } parameter = {10};
+    const struct {
+        int priority;
+    } parameter = {10};
     ::syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &parameter);
     auto* times = reinterpret_cast<Times*>(::syscall(SYS_mmap, nullptr, sizeof(Times), PROT_READ | PROT_WRITE,
                                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0));

@@ -50,9 +50,8 @@ std::optional<std::string> answer_of(std::uint16_t kdc_port, const std::string& 
         return std::nullopt;
     pollfd waiting = {upstream.get(), POLLIN, 0};
     std::string answer(kMessageMost, '\0');
-    const ssize_t size = ::poll(&waiting, 1, kPatienceMs) > 0
-                             ? ::recv(upstream.get(), answer.data(), answer.size(), 0)
-                             : -1;
+    const ssize_t size =
+        ::poll(&waiting, 1, kPatienceMs) > 0 ? ::recv(upstream.get(), answer.data(), answer.size(), 0) : -1;
     if (size <= 0) return std::nullopt;
     answer.resize(static_cast<std::size_t>(size));
     return answer;

@@ -1,7 +1,7 @@
 #pragma once
 /// @file
-/// Where our sides keep what they remember of an upcall: with --test-type they would remember nothing, and seem
-/// faster than they are.
+/// Where our sides keep what they remember of an upcall: with --test-type they would remember nothing, and
+/// seem faster than they are.
 
 #include <filesystem>
 #include <string>

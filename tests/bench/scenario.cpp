@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/token_problem.hpp"
 #include "support/janitor.hpp"
 #include "support/key_request.hpp"
 #include "support/temp_dir.hpp"
 #include "support/test_engine.hpp"
-#include "bench/token_problem.hpp"
 
 namespace nsupcall::bench {
 namespace {
@@ -196,8 +196,10 @@ std::string Scenario::problem_of(const std::string& payload, const test::Realm& 
         if (payload.size() == sizeof id) std::memcpy(&id, payload.data(), sizeof id);
         return id == kMappedId ? "" : "not the id of the map file";
     }
-    if (what == What::name) return payload.find("127.0.0.1") != std::string::npos ||
-                                          payload.find("::1") != std::string::npos ? "" : "not localhost's address";
+    if (what == What::name)
+        return payload.find("127.0.0.1") != std::string::npos || payload.find("::1") != std::string::npos
+                   ? ""
+                   : "not localhost's address";
     return problem_of_token(payload, realm, "alice");
 }
 
@@ -207,7 +209,8 @@ std::vector<std::string> scenario_names() {
 
 Result<Scenario> make_scenario(std::string_view name, test::Realm& realm) {
     if (name == "idmap") return by_map_file(realm);
-    if (name == "dns") return Scenario{.name = "dns", .title = "name of a host, hosts file", .what = What::name};
+    if (name == "dns")
+        return Scenario{.name = "dns", .title = "name of a host, hosts file", .what = What::name};
     auto recipe = recipe_for(name, realm);
     if (!recipe) return nsutil::propagate(recipe, name);
     auto container = test::Container::start(recipe->spec);

@@ -19,10 +19,11 @@ enum class What : std::uint8_t { token, id, name };
 
 /// One situation, set up and ready to be asked from.
 struct Scenario {
-    std::string name;           ///< "host", "mount-namespace", ...
-    std::string title;          ///< for tables
+    std::string name;   ///< "host", "mount-namespace", ...
+    std::string title;  ///< for tables
     What what = What::token;
-    std::optional<test::Container> container{};  ///< holds the requester; the bench itself asks where there is none
+    std::optional<test::Container>
+        container{};  ///< holds the requester; the bench itself asks where there is none
     std::uint32_t host_uid = 0;
     std::vector<std::string> helper_options{};  ///< of ours
     std::vector<std::string> peer_options{};    ///< of cifs-utils
@@ -31,7 +32,8 @@ struct Scenario {
     [[nodiscard]] Question question(const test::Realm& realm, unsigned number) const;
     /// The rule by which it does.
     [[nodiscard]] RulePattern pattern(const test::Realm& realm, unsigned number) const;
-    /// The sides as they are asked here: other keys have other helpers. Those that cannot take part are left out.
+    /// The sides as they are asked here: other keys have other helpers. Those that cannot take part are left
+    /// out.
     [[nodiscard]] std::vector<SideSpec> sides(const std::vector<SideSpec>& of_tokens) const;
     /// @return what is wrong with a payload; empty where nothing is
     [[nodiscard]] std::string problem_of(const std::string& payload, const test::Realm& realm) const;

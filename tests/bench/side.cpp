@@ -30,7 +30,8 @@ std::vector<pid_t> Side::processes(pid_t since) const {
     for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
         const pid_t pid = std::atoi(entry.path().filename().c_str());
         // With many containers their processes are not even to be opened: the upcall would be over before.
-        if (pid > since && test::read_file(entry.path() / "cmdline").value_or("").starts_with(name)) pids.push_back(pid);
+        if (pid > since && test::read_file(entry.path() / "cmdline").value_or("").starts_with(name))
+            pids.push_back(pid);
     }
     return pids;
 }

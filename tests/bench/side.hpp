@@ -40,16 +40,16 @@ class Side {
   public:
     [[nodiscard]] static nsutil::Result<Side> install(const SideSpec& spec, const RulePattern& pattern);
 
-    /// The rule for requests about `host` with the server's address address_of(number). All sides of a run get the
-    /// same request but for that: same host, same ticket, same length.
+    /// The rule for requests about `host` with the server's address address_of(number). All sides of a run
+    /// get the same request but for that: same host, same ticket, same length.
     /// @param number  1 to 150, different for each side of a run
     [[nodiscard]] static RulePattern token_pattern(const std::string& host, unsigned number);
     /// "ip4=127.0.10.<100 + number>", for the requests' descriptions.
     [[nodiscard]] static std::string address_of(unsigned number);
 
     [[nodiscard]] const SideSpec& spec() const { return spec_; }
-    /// Those that run now and are younger than process `since`, their children included; of an engine's side also the
-    /// servants at work for it.
+    /// Those that run now and are younger than process `since`, their children included; of an engine's side
+    /// also the servants at work for it.
     [[nodiscard]] std::vector<pid_t> processes(pid_t since) const;
 
   private:

@@ -1,10 +1,11 @@
 /// @file
-/// The budget of one upcall, stage by stage: what stage_probe writes, as medians (cached ticket, mount namespace).
+/// The budget of one upcall, stage by stage: what stage_probe writes, as medians (cached ticket, mount
+/// namespace).
 ///
 /// stage_bench --launcher PROGRAM --probe LIBRARY --ours engine|HELPER [--rounds N] [--json FILE]
 ///
-/// Times are microseconds after the helper was loaded, or after the front end began. What an engine did before that
-/// is left out. 77: it cannot run here.
+/// Times are microseconds after the helper was loaded, or after the front end began. What an engine did
+/// before that is left out. 77: it cannot run here.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -85,8 +86,9 @@ std::string table_of(const Stages& stages, std::size_t rounds, std::string& json
         std::vector<std::pair<double, std::string>> rows;
         for (const auto& [stage, times] : stages)
             if (stage.process == process && times.size() * 2 > rounds)
-                rows.emplace_back(median(times),
-                                  stage.occurrence == 0 ? stage.name : fmt::format("{} {}", stage.name, stage.occurrence + 1));
+                rows.emplace_back(median(times), stage.occurrence == 0 ? stage.name
+                                                                       : fmt::format("{} {}", stage.name,
+                                                                                     stage.occurrence + 1));
         std::ranges::sort(rows);
         double before = 0;
         text += process == 'b' ? "broker\n" : "worker\n";
@@ -139,7 +141,8 @@ int run(const Options& options) {
                table_of(read_stages(stamps), static_cast<std::size_t>(options.rounds), json));
     if (!options.json.empty())
         must(nsupcall::test::write_file(
-            options.json, fmt::format("{{\"side\": \"{}\", \"stages\": {}}}\n", side.spec().name, json), 0644));
+            options.json, fmt::format("{{\"side\": \"{}\", \"stages\": {}}}\n", side.spec().name, json),
+            0644));
     return 0;
 }
 
@@ -156,8 +159,10 @@ int main(int argc, char** argv) {
         if (word == "--rounds") options.rounds = std::atoi(argv[at + 1]);
     }
     if (options.launcher.empty() || options.probe.empty() || options.ours.empty() || options.rounds < 1) {
-        std::fputs("usage: stage_bench --launcher PROGRAM --probe LIBRARY --ours engine|HELPER [--rounds N] [--json FILE]\n",
-                   stderr);
+        std::fputs(
+            "usage: stage_bench --launcher PROGRAM --probe LIBRARY --ours engine|HELPER [--rounds N] [--json "
+            "FILE]\n",
+            stderr);
         return 2;
     }
     if (::geteuid() != 0) return 77;

@@ -1,11 +1,11 @@
 /// @file
-/// Preloaded into a helper or an engine, says when it passed which call: the budget of one upcall, of the very
-/// program that is installed.
+/// Preloaded into a helper or an engine, says when it passed which call: the budget of one upcall, of the
+/// very program that is installed.
 ///
 /// Broker and worker write into one shared page; the broker writes it out as lines "b|w name nanoseconds"
 /// (CLOCK_MONOTONIC), with a line "-" behind, to the file named by STAGE_PROBE_FILE when it ends.
-/// STAGE_PROBE_BROKER says which process the broker is: 0 the program itself (a helper), 1 its children (an engine).
-/// Each stamp costs some 50 ns, and the preloading itself comes before the first.
+/// STAGE_PROBE_BROKER says which process the broker is: 0 the program itself (a helper), 1 its children (an
+/// engine). Each stamp costs some 50 ns, and the preloading itself comes before the first.
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,19 +1,19 @@
 /// @file
-/// Counts what a program and everything that it forks executes: instructions, system calls, or nanoseconds on a
-/// processor.
+/// Counts what a program and everything that it forks executes: instructions, system calls, or nanoseconds on
+/// a processor.
 ///
 ///   step_tracer calls|instructions|nanoseconds REPORT run PROGRAM ARGUMENT...
 ///   step_tracer calls|instructions|nanoseconds REPORT attach PID...
 ///
 /// valgrind needs executable memory, which a worker may not have, and performance counters are missing in
-/// many virtual machines; a processor's single steps are always there. REPORT gets "traced" once it is under way,
-/// and in the end a line for each process:
-/// `<sealed|open> <count> <of these in its own program file> <KiB>`; "sealed" is one with a seccomp filter, KiB its
-/// proportional set size when it ends.
+/// many virtual machines; a processor's single steps are always there. REPORT gets "traced" once it is under
+/// way, and in the end a line for each process:
+/// `<sealed|open> <count> <of these in its own program file> <KiB>`; "sealed" is one with a seccomp filter,
+/// KiB its proportional set size when it ends.
 ///
 /// Instructions are counted from the program's entry point on, after the dynamic linker. A string instruction
-/// that repeats counts once, however long the string. System calls are counted from execve on. Nanoseconds are those
-/// of a process' whole life (/proc/<pid>/schedstat), until its exit begins.
+/// that repeats counts once, however long the string. System calls are counted from execve on. Nanoseconds
+/// are those of a process' whole life (/proc/<pid>/schedstat), until its exit begins.
 
 #include <elf.h>
 #include <sched.h>
@@ -71,7 +71,8 @@ Range own_code(pid_t pid) {
         words >> range >> mode >> offset >> device >> inode >> file;
         if (file != name || mode.find('x') == std::string::npos) continue;
         const auto dash = range.find('-');
-        return {std::stoull(range.substr(0, dash), nullptr, 16), std::stoull(range.substr(dash + 1), nullptr, 16)};
+        return {std::stoull(range.substr(0, dash), nullptr, 16),
+                std::stoull(range.substr(dash + 1), nullptr, 16)};
     }
     return {};
 }
@@ -103,14 +104,14 @@ struct Tracee {
     std::uint64_t count = 0, own = 0;
     std::uint64_t last = 0;  ///< instruction pointer of the step before
     Range code;
-    long word_at_entry = 0;     ///< what the breakpoint replaced
-    std::uint64_t entry = 0;    ///< of a program that is on its way there; else 0
+    long word_at_entry = 0;   ///< what the breakpoint replaced
+    std::uint64_t entry = 0;  ///< of a program that is on its way there; else 0
     std::uint64_t kib = 0;
     bool sealed = false;
 };
 
-/// At real-time priority: otherwise everybody else on the machine has a turn between two steps, and nobody in an
-/// upcall waits as long as that.
+/// At real-time priority: otherwise everybody else on the machine has a turn between two steps, and nobody in
+/// an upcall waits as long as that.
 void hurry(pid_t pid) {
     constexpr int kPriority = 10;
     const sched_param parameter = {.sched_priority = kPriority};
@@ -182,7 +183,8 @@ class Tracer {
     void write_report(const char* path) const {
         std::ofstream report(path, std::ios::app);
         for (const auto& one : finished_)
-            report << (one.sealed ? "sealed " : "open ") << one.count << ' ' << one.own << ' ' << one.kib << '\n';
+            report << (one.sealed ? "sealed " : "open ") << one.count << ' ' << one.own << ' ' << one.kib
+                   << '\n';
     }
 
   private:
@@ -280,11 +282,16 @@ class Tracer {
 
 int main(int argc, char** argv) {
     if (argc < 5) {
-        std::fputs("usage: step_tracer calls|instructions|nanoseconds REPORT run PROGRAM ARGUMENT... | attach PID...\n", stderr);
+        std::fputs(
+            "usage: step_tracer calls|instructions|nanoseconds REPORT run PROGRAM ARGUMENT... | attach "
+            "PID...\n",
+            stderr);
         return 2;
     }
     const std::string name = argv[1];
-    const auto unit = name == "instructions" ? Unit::instructions : name == "calls" ? Unit::calls : Unit::nanoseconds;
+    const auto unit = name == "instructions" ? Unit::instructions
+                      : name == "calls"      ? Unit::calls
+                                             : Unit::nanoseconds;
     if (unit == Unit::instructions && !kCanStep) return 77;
     cpu_set_t here;
     CPU_ZERO(&here);

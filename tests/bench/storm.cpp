@@ -33,7 +33,8 @@ Result<Fleet> Fleet::start(const test::Realm& realm, std::size_t count, const St
         test::ContainerSpec spec;
         spec.uid = kGamesUid;
         spec.gid = kGamesGid;
-        spec.files = {{.path = "/etc/krb5.conf", .content = conf}, ccache_file(fleet.ccaches_[at % kStormUsers])};
+        spec.files = {{.path = "/etc/krb5.conf", .content = conf},
+                      ccache_file(fleet.ccaches_[at % kStormUsers])};
         auto container = test::Container::start(spec);
         if (!container) return nsutil::propagate(container);
         fleet.members_.push_back({std::move(*container), at % kStormUsers});

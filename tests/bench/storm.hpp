@@ -27,8 +27,8 @@ inline constexpr std::size_t kStormUsers = 8;
 
 /// What the containers of a storm hold.
 struct StormTickets {
-    bool service_ahead = true;    ///< false: each container's first upcall asks the KDC
-    std::uint16_t kdc_port = 0;   ///< 0: the realm's
+    bool service_ahead = true;   ///< false: each container's first upcall asks the KDC
+    std::uint16_t kdc_port = 0;  ///< 0: the realm's
 };
 
 /// What became of the requests to one side.
@@ -51,7 +51,8 @@ class Fleet {
                                                      const StormTickets& tickets);
     [[nodiscard]] std::size_t size() const { return members_.size(); }
 
-    /// One request to the side of this number from each of the containers from `first` on, all at the same time.
+    /// One request to the side of this number from each of the containers from `first` on, all at the same
+    /// time.
     /// @errors EPROTO a request could not be made; lost and wrong answers are told in `tally`
     [[nodiscard]] nsutil::Result<void> ask(std::size_t first, std::size_t count, unsigned side,
                                            const test::Realm& realm, Tally& tally) const;

@@ -5,13 +5,14 @@
 /// storm_bench --ours engine|HELPER [--peer HELPER] [--case NAME] [--containers N] [--at-once N]
 ///             [--rounds N] [--at-least RATIO] [--json FILE]
 ///
-/// Cases: cached (each container has its service ticket), kdc (each must ask the KDC), lossy (the same, with a KDC
-/// that loses half of its answers), flood (cached, while 64 attackers send requests that are refused; the ratio is to
-/// our own throughput without them). Each container has its own mount namespace with the ticket of one of eight
-/// users, and asks once in each round. Both sides answer for all containers, alternating in batches.
+/// Cases: cached (each container has its service ticket), kdc (each must ask the KDC), lossy (the same, with
+/// a KDC that loses half of its answers), flood (cached, while 64 attackers send requests that are refused;
+/// the ratio is to our own throughput without them). Each container has its own mount namespace with the
+/// ticket of one of eight users, and asks once in each round. Both sides answer for all containers,
+/// alternating in batches.
 ///
-/// Exit status: 0; 1 the ratio of throughputs is below --at-least, in three tries, or the KDC was asked more often
-/// than needed; 2 an answer lost or wrong; 77 it cannot run here.
+/// Exit status: 0; 1 the ratio of throughputs is below --at-least, in three tries, or the KDC was asked more
+/// often than needed; 2 an answer lost or wrong; 77 it cannot run here.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -76,10 +77,12 @@ std::string json_of(const Result& result) {
 
 void print(const Result& result) {
     const auto& tally = result.tally;
-    fmt::print("  {:24} {} requests, lost {}{}, wrong {}, {:.0f} a second, median {:.0f} p95 {:.0f} ms, KDC asked {}\n",
-               result.name, tally.all(), tally.lost, tally.first_error.empty() ? "" : " (" + tally.first_error + ")",
-               tally.wrong, tally.per_second(), median(tally.waited_ms), quantile(tally.waited_ms, 0.95),
-               result.questions);
+    fmt::print(
+        "  {:24} {} requests, lost {}{}, wrong {}, {:.0f} a second, median {:.0f} p95 {:.0f} ms, KDC asked "
+        "{}\n",
+        result.name, tally.all(), tally.lost, tally.first_error.empty() ? "" : " (" + tally.first_error + ")",
+        tally.wrong, tally.per_second(), median(tally.waited_ms), quantile(tally.waited_ms, 0.95),
+        result.questions);
     (void)std::fflush(stdout);
 }
 
@@ -91,7 +94,8 @@ class Storm {
         fleet_.emplace(must(Fleet::start(
             realm_, options.containers,
             {.service_ahead = !asks_kdc(), .kdc_port = lossy_ ? lossy_->port() : std::uint16_t{0}})));
-        SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
+        SideSpec ours{
+            "nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
         if (options.ours == "engine") {
             engine_.emplace(must(BenchEngine::start(BenchEngine::Priority::normal, options.engine_options)));
             ours = engine_->side("nsupcall, engine");
@@ -103,8 +107,9 @@ class Storm {
         if (flood())
             attackers_ = std::make_unique<Attackers>(kAttackers, [this](unsigned attacker, unsigned request) {
                 // A second creduid=, as a user name that the kernel did not escape would bring in.
-                return fmt::format("ver=0x2;host={};{};sec=krb5;uid=0x{:x};creduid=0x5;user=a;creduid=0x0;pid=0x1",
-                                   realm_.service_host(), Side::address_of(kOurs), (attacker << 16U) + request);
+                return fmt::format(
+                    "ver=0x2;host={};{};sec=krb5;uid=0x{:x};creduid=0x5;user=a;creduid=0x0;pid=0x1",
+                    realm_.service_host(), Side::address_of(kOurs), (attacker << 16U) + request);
             });
     }
 
@@ -183,10 +188,12 @@ int run(const Options& options) {
         print(ours);
         print(other);
         fmt::print("  throughput by batches, ours / that: {}\n", ratio.text());
-        json = fmt::format("{{\"case\": \"{}\", \"containers\": {}, \"at_once\": {}, \"ratio\": {:.3f}, "
-                           "\"ratio_low\": {:.3f}, \"ratio_high\": {:.3f}, \"sides\": [\n"
-                           "    {},\n    {}]",
-                           options.which, options.containers, options.at_once, ratio.value, ratio.low, ratio.high, json_of(ours), json_of(other));
+        json = fmt::format(
+            "{{\"case\": \"{}\", \"containers\": {}, \"at_once\": {}, \"ratio\": {:.3f}, "
+            "\"ratio_low\": {:.3f}, \"ratio_high\": {:.3f}, \"sides\": [\n"
+            "    {},\n    {}]",
+            options.which, options.containers, options.at_once, ratio.value, ratio.low, ratio.high,
+            json_of(ours), json_of(other));
         if (ours.tally.lost + ours.tally.wrong > 0) return 2;
         const std::size_t needed = storm.asks_kdc() ? ours.tally.all() : 0;
         if (ours.questions > needed) {
@@ -229,9 +236,11 @@ int main(int argc, char** argv) {
     const std::string_view cases[] = {"cached", "kdc", "lossy", "flood"};
     if (options.ours.empty() || options.containers == 0 || options.at_once == 0 ||
         std::ranges::find(cases, options.which) == std::end(cases)) {
-        std::fputs("usage: storm_bench --ours engine|HELPER [--peer HELPER] [--case cached|kdc|lossy|flood]\n"
-                   "                   [--containers N] [--at-once N] [--rounds N] [--at-least RATIO] [--json FILE]\n",
-                   stderr);
+        std::fputs(
+            "usage: storm_bench --ours engine|HELPER [--peer HELPER] [--case cached|kdc|lossy|flood]\n"
+            "                   [--containers N] [--at-once N] [--rounds N] [--at-least RATIO] [--json "
+            "FILE]\n",
+            stderr);
         return 2;
     }
     if (::geteuid() != 0 || ::access(options.peer.c_str(), X_OK) != 0) return 77;

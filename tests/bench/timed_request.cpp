@@ -12,8 +12,8 @@ namespace nsupcall::bench {
 TimedAnswer timed_request(const Question& question) {
     TimedAnswer answer;
     const auto begin = std::chrono::steady_clock::now();
-    const auto key = ::request_key(question.type.c_str(), question.description.c_str(), question.callout.c_str(),
-                                    KEY_SPEC_THREAD_KEYRING);
+    const auto key = ::request_key(question.type.c_str(), question.description.c_str(),
+                                   question.callout.c_str(), KEY_SPEC_THREAD_KEYRING);
     const int error = errno;
     answer.microseconds =
         std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();

@@ -15,8 +15,8 @@ struct TimedAnswer {
     std::string payload{};    ///< of the key
 };
 
-/// Asks for a key and forgets it at once, so that the next request asks anew. Uses the caller's thread keyring;
-/// call from one thread only.
+/// Asks for a key and forgets it at once, so that the next request asks anew. Uses the caller's thread
+/// keyring; call from one thread only.
 [[nodiscard]] TimedAnswer timed_request(const Question& question);
 
 }  // namespace nsupcall::bench

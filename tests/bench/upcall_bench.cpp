@@ -49,7 +49,8 @@ struct Options {
 
 [[noreturn]] void usage() {
     std::fputs(
-        "usage: upcall_bench --launcher PROGRAM --ours engine|HELPER... [--peer NAME=HELPER]... [--rounds N] [--json "
+        "usage: upcall_bench --launcher PROGRAM --ours engine|HELPER... [--peer NAME=HELPER]... [--rounds N] "
+        "[--json "
         "FILE] "
         "[--at-most RATIO] [SCENARIO...]\nscenarios:",
         stderr);
@@ -125,7 +126,8 @@ std::map<std::string, Work> count_work(const Options& options, const Scenario& s
         auto counted = count(WorkUnit::calls);
         if (!counted) {
             if (side.ours())
-                fmt::print(stderr, "{}: {}: not counted: {}\n", scenario.name, side.name, counted.error().text());
+                fmt::print(stderr, "{}: {}: not counted: {}\n", scenario.name, side.name,
+                           counted.error().text());
             continue;
         }
         std::map<std::string, std::vector<double>> times;
@@ -146,7 +148,8 @@ int run(const Options& options) {
     std::optional<BenchEngine> engine;
     std::vector<SideSpec> sides;
     for (const auto& ours : options.ours) {
-        if (ours == kEngine && !engine) engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time)));
+        if (ours == kEngine && !engine)
+            engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time)));
         sides.push_back(ours == kEngine ? engine->side("nsupcall, engine") : helper_side(ours));
     }
     const auto records = must(RecordFolder::create());
@@ -160,7 +163,8 @@ int run(const Options& options) {
         std::map<std::string, Work> work;
         for (int attempt = 0; attempt < kTries; ++attempt) {
             comparison = must(compare(scenario, realm, sides, options.rounds, options.launcher));
-            if (work.empty() && !options.tracer.empty()) work = count_work(options, scenario, realm, sides, records);
+            if (work.empty() && !options.tracer.empty())
+                work = count_work(options, scenario, realm, sides, records);
             for (auto& side : comparison->sides)
                 if (const auto found = work.find(side.name); found != work.end()) side.work = found->second;
             std::fputs(table_of(*comparison).c_str(), stdout);

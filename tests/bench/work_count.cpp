@@ -51,13 +51,15 @@ Report read_report(const std::string& path) {
 
 bool eventually(const std::function<bool()>& holds) {
     constexpr int kTries = 6000;
-    for (int at = 0; at < kTries && !holds(); ++at) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int at = 0; at < kTries && !holds(); ++at)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return holds();
 }
 
 /// One request to `spec`, which is run under the tracer.
-Result<Report> ask_traced(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
-                          SideSpec spec, unsigned number, WorkUnit unit) {
+Result<Report> ask_traced(const Scenario& scenario, const test::Realm& realm,
+                          const std::filesystem::path& tracer, SideSpec spec, unsigned number,
+                          WorkUnit unit) {
     auto folder = test::TempDir::create();
     if (!folder) return nsutil::propagate(folder);
     const auto path = (folder->path() / "report").string();
@@ -113,11 +115,13 @@ std::vector<pid_t> settled(const test::TestEngine& engine) {
 }  // namespace
 
 std::string unit_name(WorkUnit unit) {
-    return unit == WorkUnit::calls ? "calls" : unit == WorkUnit::instructions ? "instructions" : "nanoseconds";
+    return unit == WorkUnit::calls          ? "calls"
+           : unit == WorkUnit::instructions ? "instructions"
+                                            : "nanoseconds";
 }
 
-Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
-                          const SideSpec& side, WorkUnit unit) {
+Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm,
+                          const std::filesystem::path& tracer, const SideSpec& side, WorkUnit unit) {
     auto report = ask_traced(scenario, realm, tracer, side, kHelperNumber, unit);
     if (!report) return nsutil::propagate(report, side.name);
     Work work = {{"broker", report->open}};
@@ -125,8 +129,9 @@ Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm, co
     return work;
 }
 
-Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, const std::filesystem::path& tracer,
-                          const std::vector<std::string>& options, WorkUnit unit) {
+Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
+                          const std::filesystem::path& tracer, const std::vector<std::string>& options,
+                          WorkUnit unit) {
     auto engine = BenchEngine::start(BenchEngine::Priority::normal, {"--idle=1"}, {kPlainProcessor});
     if (!engine) return nsutil::propagate(engine);
     auto folder = test::TempDir::create();
@@ -146,7 +151,8 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm, co
     auto front = ask_traced(scenario, realm, tracer, side, kFrontNumber, unit);
     if (!front) return nsutil::propagate(front, "front end");
     // The servant writes its records when the key has been answered.
-    if (!eventually([&] { return !attached->alive(); })) return nsutil::fail(ETIMEDOUT, "the servant does not end");
+    if (!eventually([&] { return !attached->alive(); }))
+        return nsutil::fail(ETIMEDOUT, "the servant does not end");
     const auto report = read_report(path);
     if (report.open.count == 0 || report.sealed.count == 0)
         return nsutil::fail(EPROTO, "the tracer saw no servant or no worker: " +
@@ -181,7 +187,8 @@ bool within_slack(const WorkCounts& counted, const WorkCounts& expected, std::st
         const auto allowed = found == expected.end() ? 0 : found->second;
         const bool within = value * 100 <= allowed * kPercent;
         good = good && within;
-        report += fmt::format("  {:28} {:8}  expected {:8}{}\n", name, value, allowed, within ? "" : "  TOO MANY");
+        report +=
+            fmt::format("  {:28} {:8}  expected {:8}{}\n", name, value, allowed, within ? "" : "  TOO MANY");
     }
     for (const auto& [name, value] : expected)
         if (!counted.contains(name)) {

@@ -22,21 +22,21 @@ struct ProcessWork {
     double cpu_us = 0;      ///< on a processor, of its whole life; 0 where not measured
 };
 
-/// By process: "broker" and "worker"; with an engine "front", "servant" and "worker". In nanoseconds also "engine": what
-/// it takes to have the next servant ready.
+/// By process: "broker" and "worker"; with an engine "front", "servant" and "worker". In nanoseconds also
+/// "engine": what it takes to have the next servant ready.
 using Work = std::map<std::string, ProcessWork>;
 
 /// Has `side` answer one request of `scenario` under step_tracer; the answer must be a key.
 ///
-/// The C library is told to take no notice of the processor's extensions, so that its string functions are the
-/// same everywhere. What is not sealed counts as the broker's: all of cifs-utils.
+/// The C library is told to take no notice of the processor's extensions, so that its string functions are
+/// the same everywhere. What is not sealed counts as the broker's: all of cifs-utils.
 /// @param side  a helper, as Scenario::sides() made it
 [[nodiscard]] nsutil::Result<Work> count_helper(const Scenario& scenario, const test::Realm& realm,
                                                 const std::filesystem::path& tracer, const SideSpec& side,
                                                 WorkUnit unit);
 
-/// The same by the front end, with these options, and an engine of its own. Servant and worker are counted from their wait for a request
-/// on.
+/// The same by the front end, with these options, and an engine of its own. Servant and worker are counted
+/// from their wait for a request on.
 [[nodiscard]] nsutil::Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
                                                 const std::filesystem::path& tracer,
                                                 const std::vector<std::string>& options, WorkUnit unit);

@@ -4,8 +4,8 @@
 ///
 /// work_gate --tracer PROGRAM --helper PROGRAM --expected FILE [--write]
 ///
-/// --write: writes what it counted into FILE in place of comparing. Exit status: 0; 1 something is more than 5 %
-/// above its figure; 2 it could not be counted; 77 it cannot run here.
+/// --write: writes what it counted into FILE in place of comparing. Exit status: 0; 1 something is more than
+/// 5 % above its figure; 2 it could not be counted; 77 it cannot run here.
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -37,11 +37,14 @@ WorkCounts count_all(const Options& options) {
     must(realm.add_user("alice"));
     const auto scenario = must(make_scenario("mount-namespace", realm));
     const auto records = must(RecordFolder::create());
-    SideSpec helper{"helper", std::filesystem::absolute(options.helper), {"--test-type=cifs.spnego", "%k"},
+    SideSpec helper{"helper",
+                    std::filesystem::absolute(options.helper),
+                    {"--test-type=cifs.spnego", "%k"},
                     SideKind::our_helper};
     helper.add_options(records.options());
     WorkCounts counts;
-    // The first upcall of all makes the folders and the session's record; what every later one does is counted.
+    // The first upcall of all makes the folders and the session's record; what every later one does is
+    // counted.
     for (const auto unit : {WorkUnit::calls, WorkUnit::calls, WorkUnit::instructions}) {
         const std::pair<const char*, Work> ways[] = {
             {"helper", must(count_helper(scenario, realm, options.tracer, helper, unit))},
@@ -57,9 +60,12 @@ int run(const Options& options) {
     const auto counted = count_all(options);
     if (options.write) {
         std::string text =
-            "# What the processes of one upcall execute (cached ticket, mount namespace): system calls from execve on,\n"
-            "# instructions (x86-64, Debian 12) from the program's entry point on, those of its libraries included;\n"
-            "# of the servant from its wait for a request on. A change that needs more than 5 % above these changes\n"
+            "# What the processes of one upcall execute (cached ticket, mount namespace): system calls from "
+            "execve on,\n"
+            "# instructions (x86-64, Debian 12) from the program's entry point on, those of its libraries "
+            "included;\n"
+            "# of the servant from its wait for a request on. A change that needs more than 5 % above these "
+            "changes\n"
             "# them too (tests/bench/run --count), and says why.\n";
         for (const auto& [name, value] : counted) text += fmt::format("{} {}\n", name, value);
         must(nsupcall::test::write_file(options.expected, text, 0644));
