@@ -67,7 +67,7 @@ class Lookers {
         have_cpus_ = ::sched_getaffinity(0, sizeof cpus_, &cpus_) == 0;
         const unsigned suits = 2 * std::max(1U, std::thread::hardware_concurrency());
         constexpr unsigned kMost = 64;
-        at_once_ = std::min(suits, kMost);
+        at_once_ = std::min(options.at_once != 0 ? options.at_once : suits, kMost);
     }
     Lookers(const Lookers&) = delete;
     Lookers& operator=(const Lookers&) = delete;

@@ -38,6 +38,7 @@ struct Look {
 
 struct LookOptions {
     std::string config;        ///< rules; empty for none
+    unsigned at_once = 0;      ///< children at work; 0: as many as suit the machine
     unsigned each_ms = 1'500;  ///< patience with one of them
 };
 
