@@ -41,7 +41,7 @@ NamesOutcome answer_name(const NameQuery& query, const std::string& config, pid_
     outcome.job.requester = std::move(*requester);
     const auto& who = *outcome.job.requester;
     auto chosen =
-        choose_settings(config, {.host = lower_case(query.name), .creduid = who.status.uids.real}, who);
+        choose_settings({config}, {.host = lower_case(query.name), .creduid = who.status.uids.real}, who);
     outcome.job.rule = chosen.settings.rule;
     outcome.job.config_problems = std::move(chosen.problems);
     if (chosen.settings.deny) {
