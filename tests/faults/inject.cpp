@@ -7,8 +7,9 @@
 ///
 /// FILE holds the plan (plan.hpp); what happened is written beside it, to FILE.out. The broker is the helper
 /// itself, and the worker what it forks. Of an engine the broker is the servant that has accepted a
-/// connection, whose calls count from then on; the plan is read anew for each, and only one may be under way
-/// at a time. With a plan for an old kernel the engine itself lives on that kernel.
+/// connection, and the worker what it has forked by then or forks later; their calls count from then on. The
+/// plan is read anew for each, and only one may be under way at a time. With a plan for an old kernel the
+/// engine itself lives on that kernel.
 ///
 /// A program, so that request-key can run it; a tracer of its own, since strace counts calls of all processes
 /// as one and costs ten times as much.
@@ -53,7 +54,7 @@ pid_t parent_of(pid_t pid) {
     return 0;
 }
 
-enum class Role : std::uint8_t { engine, idle, broker, worker };
+enum class Role : std::uint8_t { engine, idle, waiting, broker, worker };
 
 struct Task {
     Role role = Role::worker;
@@ -61,6 +62,7 @@ struct Task {
     bool faulted = false;
     bool answering = false, makes_keyring = false;
     long call = -1;
+    std::uint32_t keyring = 0;  ///< that a worker has made while it waited
 };
 
 class Tracer {
@@ -137,7 +139,7 @@ class Tracer {
     void on_stop(pid_t pid, int status) {
         const bool is_new = !tasks_.contains(pid);
         auto& task = tasks_[pid];
-        if (is_new) task.role = of_engine_ && parent_of(pid) == root_ ? Role::idle : Role::worker;
+        if (is_new) task.role = role_of_new(parent_of(pid));
         const int signal = WSTOPSIG(status);
         int deliver = 0;
         if (signal == (SIGTRAP | 0x80))
@@ -147,12 +149,20 @@ class Tracer {
         (void)::ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
     }
 
+    [[nodiscard]] Role role_of_new(pid_t parent) const {
+        if (!of_engine_) return Role::worker;
+        if (parent == root_) return Role::idle;
+        const auto found = tasks_.find(parent);
+        return found != tasks_.end() && found->second.role == Role::idle ? Role::waiting : Role::worker;
+    }
+
     void on_entry(pid_t pid, Task& task) {
         Registers registers(pid);
         if (registers.gone()) return;
         task.inside = true;
         task.call = registers.call();
         const auto operation = registers.argument();
+        task.makes_keyring = task.call == SYS_keyctl && operation == KEYCTL_JOIN_SESSION_KEYRING;
         if (task.role == Role::broker || task.role == Role::worker) count(pid, task, operation, registers);
         if (plan_.old_kernel &&
             (is_young(task.call) || (task.call == SYS_setns && is_pidfd(pid, operation)))) {
@@ -172,7 +182,6 @@ class Tracer {
         if (task.call == SYS_munmap) saw_loader_end_ = true;
         task.answering =
             task.call == SYS_keyctl && (operation == KEYCTL_INSTANTIATE || operation == KEYCTL_REJECT);
-        task.makes_keyring = task.call == SYS_keyctl && operation == KEYCTL_JOIN_SESSION_KEYRING;
         if (plan_.at == 0 || of_worker != plan_.of_worker || number != plan_.at) return;
         outcome_.hit = task.call;
         if (plan_.kill) {
@@ -192,10 +201,17 @@ class Tracer {
         else if (task.answering && registers.result() >= 0)
             ++outcome_.answered;
         else if (task.makes_keyring && registers.result() > 0)
-            outcome_.keyrings.insert(static_cast<std::uint32_t>(registers.result()));
+            take_keyring(task, static_cast<std::uint32_t>(registers.result()));
         else if (task.role == Role::idle && task.call == SYS_accept4 && registers.result() >= 0)
             begin(pid, task);
         task.faulted = task.answering = task.makes_keyring = false;
+    }
+
+    void take_keyring(Task& task, std::uint32_t serial) {
+        if (task.role == Role::waiting)
+            task.keyring = serial;
+        else if (task.role == Role::broker || task.role == Role::worker)
+            outcome_.keyrings.insert(serial);
     }
 
     /// A servant got a connection.
@@ -207,6 +223,11 @@ class Tracer {
         plan_ = {};
         if (!plan_.read(plan_path_)) die("plan");
         plan_.old_kernel |= was_old;
+        for (auto& [other, one] : tasks_) {
+            if (one.role != Role::waiting || parent_of(other) != pid) continue;
+            one.role = Role::worker;
+            if (one.keyring != 0) outcome_.keyrings.insert(one.keyring);
+        }
     }
 
     std::string plan_path_;
