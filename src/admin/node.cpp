@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "admin/node_installer.hpp"
 #include "admin/node_keytabs.hpp"
@@ -57,7 +58,7 @@ int on_node(const NodeOptions& options, NodeState wanted, Act&& act) {
         const NodeReport report = {NodeState::failed, "", {node.error().text()}};
         return tell(report, wanted, options);
     }
-    return tell(act(NodeInstaller(*node, options.prefix)), wanted, options);
+    return tell(std::forward<Act>(act)(NodeInstaller(*node, options.prefix)), wanted, options);
 }
 
 /// Until it is ended; a failure is told once, and tried again.

@@ -38,7 +38,7 @@ class Mapper {
         read_places(*survey);
         add_mounters_to_host();
         look();
-        std::vector<StoredSession> sessions = read_sessions();
+        const auto sessions = read_sessions();
         settle_mounts(map_, sessions);
         std::stable_sort(
             map_.places.begin() + 1, map_.places.end(), [](const MapPlace& a, const MapPlace& b) {

@@ -70,7 +70,7 @@ std::vector<std::string> NodeStore::versions() const {
 }
 
 Result<std::string> NodeStore::add(const Bundle& bundle) const {
-    const auto name = bundle.name();
+    auto name = bundle.name();
     auto moved = bundle.moved_to(folder_of(name));
     if (!moved) return nsutil::propagate(moved);
     if (moved->is_at(node_, folder_of(name))) return name;

@@ -19,7 +19,7 @@ class Writer {
   public:
     template <class Number>
     void number(Number value) {
-        std::array<std::byte, sizeof value> bytes;
+        std::array<std::byte, sizeof value> bytes = {};
         std::memcpy(bytes.data(), &value, sizeof value);
         out_.insert(out_.end(), bytes.begin(), bytes.end());
     }
@@ -88,6 +88,8 @@ std::vector<std::byte> encode_candidate(const Candidate& candidate) {
 
 Candidate decode_candidate(Reader& reader) {
     Candidate candidate;
+    // The reader takes no higher number.
+    // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
     candidate.verdict = static_cast<Verdict>(reader.number<std::uint8_t>(kVerdicts - 1));
     candidate.expires = reader.number<std::int64_t>();
     candidate.source = reader.text(kTextLimit);
