@@ -165,6 +165,7 @@ void begin(ProbedKdc& kdc, std::size_t index, std::vector<Attempt>& under_way) {
 void await(std::vector<ProbedKdc>& kdcs, std::vector<Attempt>& under_way) {
     const auto deadline = nsutil::Deadline::after(std::chrono::milliseconds(kKdcPatienceMs));
     std::vector<pollfd> waiting;
+    waiting.reserve(under_way.size());
     for (const auto& attempt : under_way) waiting.push_back({attempt.fd.get(), POLLOUT, 0});
     auto open = std::ranges::count_if(waiting, [](const pollfd& one) { return one.fd >= 0; });
     while (open > 0 && deadline.remaining_ms() > 0 &&
@@ -210,6 +211,7 @@ std::vector<ProbedKdc> probe_kdcs(krb5_context context, const std::string& realm
                         : "krb5.conf names no KDC of the realm, and forbids to ask the DNS"}};
     std::vector<ProbedKdc> kdcs;
     std::vector<Attempt> under_way;
+    kdcs.reserve(names.size());
     for (auto& name : names) kdcs.push_back({realm, std::move(name), {}, KdcState::unresolved, {}});
     for (std::size_t at = 0; at < kdcs.size(); ++at) begin(kdcs[at], at, under_way);
     await(kdcs, under_way);

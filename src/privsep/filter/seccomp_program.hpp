@@ -83,7 +83,7 @@ class SeccompProgram {
 /// Calls `write(architecture)` for each machine that we build for, between the lines that choose among them.
 /// @return the tool's exit status
 template <class Write>
-int write_for_all(Write&& write) {
+int write_for_all(const Write& write) {
     (void)std::fputs("#if defined(__x86_64__) && !defined(__ILP32__)\n", stdout);
     write(std::uint32_t{SCMP_ARCH_X86_64});
     (void)std::fputs("#elif defined(__aarch64__)\n", stdout);
