@@ -61,10 +61,7 @@ struct AtWork {
 class Lookers {
   public:
     Lookers(const LookOptions& options, const std::function<void(std::size_t, Look)>& done)
-        : options_(options), done_(done) {
-        // The first child ties this process to one CPU (see Child::spawn); the children go where there is
-        // room.
-        have_cpus_ = ::sched_getaffinity(0, sizeof cpus_, &cpus_) == 0;
+        : options_(options), done_(done), have_cpus_(::sched_getaffinity(0, sizeof cpus_, &cpus_) == 0) {
         const unsigned suits = 2 * std::max(1U, std::thread::hardware_concurrency());
         constexpr unsigned kMost = 64;
         at_once_ = std::min(options.at_once != 0 ? options.at_once : suits, kMost);
@@ -183,6 +180,7 @@ class Lookers {
 
     const LookOptions& options_;
     const std::function<void(std::size_t, Look)>& done_;
+    // The first child ties this process to one CPU (see Child::spawn); the children go where there is room.
     cpu_set_t cpus_{};
     bool have_cpus_ = false;
     unsigned at_once_ = 1;
