@@ -247,7 +247,7 @@ CredentialState state_of(const Candidate& candidate) {
 std::string MapPlace::title() const {
     if (is_host) return "host";
     if (auto name = workload.title(); !name.empty()) return name;
-    const auto number = "mnt:[" + std::to_string(mount.inode) + "]";
+    auto number = "mnt:[" + std::to_string(mount.inode) + "]";
     if (!host_service) return number;
     for (const auto& one : users)
         if (!one.comm.empty()) return one.comm + " (service)";
