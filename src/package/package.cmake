@@ -11,6 +11,7 @@ foreach(name postinst prerm postrm)
         FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endforeach()
 file(WRITE ${package_work}/conffiles "/etc/nsupcall.conf\n")
+file(CHMOD ${package_work}/conffiles PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)  # whatever the umask
 
 set(CPACK_GENERATOR DEB)
 # Each package has a summary of its own.
