@@ -15,6 +15,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <clocale>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
 #include "hostile/bare_test.hpp"
 #include "hostile/sealed_run.hpp"
 #include "support/dead_kdc.hpp"
@@ -38,6 +43,18 @@ struct Plant {
     std::vector<ContainerFile> files;    ///< what points to it
     void (*use)();                       ///< what brings a library to it
 };
+
+/// A locale's LC_CTYPE: Debian's C.UTF-8 with another charset's name, of the same length, in its place.
+std::string locale_of_charset(std::string_view charset) {
+    constexpr std::string_view kOwn = "UTF-8";
+    std::ifstream file("/usr/lib/locale/C.utf8/LC_CTYPE", std::ios::binary);
+    std::string content((std::istreambuf_iterator<char>(file)), {});
+    const auto at = content.find(kOwn);
+    EXPECT_NE(std::string::npos, at) << "the host's C.UTF-8 names no charset";
+    EXPECT_EQ(kOwn.size(), charset.size());
+    if (at != std::string::npos) content.replace(at, kOwn.size(), charset);
+    return content;
+}
 
 void with_krb5(void (*use)(krb5_context)) {
     krb5_context context = nullptr;
@@ -188,6 +205,15 @@ std::vector<Plant> all_plants() {
          {{.path = std::string(kLibraries) + "gconv/gconv-modules",
            .content = "module INTRUDER// INTERNAL INTRUDER 1\nmodule INTERNAL INTRUDER// INTRUDER 1\n"}},
          [] { (void)::iconv_open("INTRUDER", "UTF-8"); }},
+        {"Locale",
+         {std::string(kLibraries) + "gconv/INTRUDER.so"},
+         {{.path = std::string(kLibraries) + "gconv/gconv-modules",
+           .content = "module EVIL8// INTERNAL INTRUDER 1\nmodule INTERNAL EVIL8// INTRUDER 1\n"},
+          {.path = "/usr/lib/locale/intruder/LC_CTYPE", .content = locale_of_charset("EVIL8")}},
+         [] {
+             wchar_t letter = 0;
+             if (std::setlocale(LC_CTYPE, "intruder") != nullptr) (void)std::mbtowc(&letter, "x", 1);
+         }},
         {"LoaderCache",
          {"/opt/libintruder.so.1"},
          {{.path = "/etc/ld.so.cache", .content = loader_cache("libintruder.so.1", "/opt/libintruder.so.1")}},
