@@ -115,6 +115,8 @@ Result<PoolEnd> Pool::run() {
     // Once for all: what is bound, mapped and grown by then all of them inherit.
     rules_.refresh();
     (void)(rehearse_answer(rules_) && rehearse_token());
+    // Those who ended while the engine began anew have nobody's signal any more.
+    reap();
     bool calm = true;
     while (!stopping_ && !worn_) {
         // Too little memory, say: those that there are go on, and the next try is soon.
