@@ -54,9 +54,16 @@ TEST_P(Faults, AtEveryCall_AreAnswered) {
     // The first one makes the folders.
     (void)upcall(fault.side(), 0, fault.kind, answer);
     restore_ticket();
-    const auto whole = upcall(fault.side(), 0, fault.kind, answer);
+    auto whole = upcall(fault.side(), 0, fault.kind, answer);
     ASSERT_EQ(0, answer.error) << answer.text();
     (void)expect_token(answer, "alice");
+    // A servant and its worker that had time to rehearse make more calls than one that was wanted at once.
+    for (int more = 0; fault.of_engine() && more < 3; ++more) {
+        restore_ticket();
+        auto other = upcall(fault.side(), 0, fault.kind, answer);
+        if (other.broker_calls + other.worker_calls < whole.broker_calls + whole.worker_calls)
+            whole = std::move(other);
+    }
     const long calls = fault.side() == "broker" ? whole.broker_calls : whole.worker_calls;
     const bool front = fault.role == "front";
     ASSERT_GT(calls, front ? 10 : 80);
