@@ -16,7 +16,6 @@
 #include "admin/agent_snapshot.hpp"
 #include "admin/http_library.hpp"
 #include "admin/metrics_text.hpp"
-#include "nsutil/proc_text.hpp"
 #include "privsep/server_seal.hpp"
 
 namespace nsupcall::admin {

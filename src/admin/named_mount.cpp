@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "admin/in_parallel.hpp"
+#include "admin/mount_behind.hpp"
 #include "admin/namespace_link.hpp"
 #include "admin/survey.hpp"
 #include "nsutil/bounded_read.hpp"
@@ -112,19 +113,16 @@ const Mount* mount_of_path(const MountTable& table, const std::string& path) {
     const Mount* best = nullptr;
     for (const auto& mount : table.mounts()) {
         const auto& target = mount.target.native();
-        const bool below = target == "/" || (path.starts_with(target) &&
-                                             (path.size() == target.size() || path[target.size()] == '/'));
         // Of several at one place the last lies on top.
-        if (below && (best == nullptr || target.size() >= best->target.size())) best = &mount;
+        if (is_below(path, target) && (best == nullptr || target.size() >= best->target.size()))
+            best = &mount;
     }
     return best;
 }
 
 Result<SpnegoRequest> request_of_mount(const Mount& mount) {
     SpnegoRequest request;
-    std::string_view source = mount.source;
-    while (source.starts_with('/') || source.starts_with('\\')) source.remove_prefix(1);
-    request.host = source.substr(0, source.find_first_of("/\\"));
+    request.host = mount.smb_host();
     if (request.host.empty()) return fail(EINVAL, "mount " + mount.source + " names no server");
     const auto option = [&](const char* name) { return mount.option(name).value_or(""); };
     request.address = option("addr");

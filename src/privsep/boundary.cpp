@@ -20,8 +20,10 @@
 namespace nsupcall {
 namespace {
 
-constexpr nsutil::SandboxLimits kLimits = {
-    .address_space_bytes = 256ULL << 20U, .file_bytes = 16ULL << 20U, .open_files = 64, .cpu_seconds = 0};
+constexpr nsutil::SandboxLimits kLimits = {.address_space_bytes = 256ULL << 20U,
+                                           .file_bytes = 16ULL << 20U,
+                                           .open_files = kWorkerOpenFiles,
+                                           .cpu_seconds = 0};
 
 /// False for a file system of the kernel's: /proc/self/mem is this process' own code, and who names a ccache
 /// beside it is up to something.

@@ -32,6 +32,9 @@ struct BoundaryFailure {
     int error;
 };
 
+/// RLIMIT_NOFILE of a worker.
+inline constexpr std::uint64_t kWorkerOpenFiles = 64;
+
 /// What of the boundary needs to know nobody: done by a worker that waits for its task.
 struct BoundaryHead {
     int status_fd = -1;  ///< this task's own status as the host sees it, for the proof

@@ -16,8 +16,6 @@
 namespace nsupcall {
 namespace {
 
-constexpr rlim_t kOpenFiles = 64;  // the boundary's own
-
 /// Gives up what no task needs. @return whether it is done
 bool prepare(BoundaryHead& head, pid_t broker, int channel_fd) {
     const std::array<int, 1> keep = {channel_fd};
@@ -25,7 +23,7 @@ bool prepare(BoundaryHead& head, pid_t broker, int channel_fd) {
     if (nsutil::close_all_but(keep) != 0 || EmergencyReply::arm_handlers(channel_fd) != 0) return false;
     // A kernel without close_range(2) closes each number up to the limit; the boundary, in a hurry, does it
     // again.
-    const rlimit few = {kOpenFiles, kOpenFiles};
+    const rlimit few = {kWorkerOpenFiles, kWorkerOpenFiles};
     if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return false;
     if (begin_boundary(head) || drop_bounding_set_ahead(head)) return false;
     // It may have ended before there was a tie to it.
