@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,11 +23,15 @@ struct RequesterEnvironment {
     std::string note;                          ///< why it was not considered; empty where it was
 };
 
+/// Keeps what a file of the host held in the memory of this process; with the last of these it is gone.
+using HostCopy = std::shared_ptr<const void>;
+
 /// A ccache of the host, copied into a MEMORY ccache of this process.
 struct HostCcache {
     std::string path;    ///< where it was on the host
     std::string memory;  ///< "MEMORY:..."; empty where it could not be read
     std::string problem;
+    HostCopy copy = nullptr;
 };
 
 /// Everything is as seen inside the namespaces, unless it says otherwise.

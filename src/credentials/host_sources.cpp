@@ -30,21 +30,24 @@ std::vector<HostCcache> load_host_ccaches(const CredentialQuery& query) {
     for (const auto& pattern : query.settings.host_ccaches) {
         const auto expanded = expand(pattern, variables);
         if (!expanded) {
-            ccaches.push_back({pattern, {}, expanded.error().what});
+            ccaches.push_back({pattern, {}, expanded.error().what, {}});
             continue;
         }
         glob_t found = {};
         if (::glob(expanded->c_str(), 0, nullptr, &found) != 0)
-            ccaches.push_back({*expanded, {}, "there is no such file"});
+            ccaches.push_back({*expanded, {}, "there is no such file", {}});
         for (std::size_t at = 0; at < found.gl_pathc && ccaches.size() < kHostCcachesMost; ++at) {
-            HostCcache one{found.gl_pathv[at], {}, {}};
+            HostCcache one{found.gl_pathv[at], {}, {}, {}};
             one.problem = objection_to(one.path);
             if (one.problem.empty()) {
                 const auto memory = "MEMORY:nsupcall-host-" + std::to_string(ccaches.size());
-                if (const auto loaded = load_host_ccache(one.path, memory))
+                auto loaded = load_host_ccache(one.path, memory);
+                if (loaded) {
                     one.memory = memory;
-                else
+                    one.copy = std::move(*loaded);
+                } else {
                     one.problem = loaded.error().what;
+                }
             }
             ccaches.push_back(std::move(one));
         }

@@ -9,6 +9,13 @@ constexpr unsigned kEntriesMost = 4096;
 
 using nsutil::Result;
 
+/// What is in memory for as long as somebody holds it.
+template <class Owner>
+struct Held {
+    Krb5Context context;
+    Owner handle;
+};
+
 Result<Keytab> resolve(krb5_context context, const std::string& name) {
     krb5_keytab raw = nullptr;
     if (const auto error = krb5_kt_resolve(context, name.c_str(), &raw))
@@ -85,11 +92,11 @@ Result<Principal> choose_principal(krb5_context context, krb5_keytab keytab, con
 
 }  // namespace
 
-Result<void> load_host_keytab(const std::string& path, const std::string& memory_name) {
+Result<HostCopy> load_host_keytab(const std::string& path, const std::string& memory_name) {
     krb5_context raw = nullptr;
     if (const auto error = krb5_init_secure_context(&raw))
         return fail_krb5(nullptr, error, "krb5.conf of the host");
-    const Krb5Context context(raw);
+    Krb5Context context(raw);
     auto file = resolve(raw, path.starts_with("FILE:") ? path : "FILE:" + path);
     if (!file) return nsutil::propagate(file);
     auto memory = resolve(raw, memory_name);
@@ -99,16 +106,14 @@ Result<void> load_host_keytab(const std::string& path, const std::string& memory
     });
     if (!count) return nsutil::propagate(count, path);
     if (*count == 0) return nsutil::fail(ENOKEY, path + ": the keytab is empty");
-    // Not closed: the last reference would take the entries along.
-    (void)memory->release();
-    return {};
+    return std::make_shared<Held<Keytab>>(std::move(context), std::move(*memory));
 }
 
-Result<void> load_host_ccache(const std::string& path, const std::string& memory_name) {
+Result<HostCopy> load_host_ccache(const std::string& path, const std::string& memory_name) {
     krb5_context raw = nullptr;
     if (const auto error = krb5_init_secure_context(&raw))
         return fail_krb5(nullptr, error, "krb5.conf of the host");
-    const Krb5Context context(raw);
+    Krb5Context context(raw);
     krb5_ccache raw_file = nullptr, raw_memory = nullptr;
     if (const auto error = krb5_cc_resolve(raw, ("FILE:" + path).c_str(), &raw_file))
         return fail_krb5(raw, error, path);
@@ -123,8 +128,7 @@ Result<void> load_host_ccache(const std::string& path, const std::string& memory
     if (const auto error = krb5_cc_initialize(raw, raw_memory, raw_principal))
         return fail_krb5(raw, error, memory_name);
     if (const auto error = krb5_cc_copy_creds(raw, raw_file, raw_memory)) return fail_krb5(raw, error, path);
-    (void)memory.release();
-    return {};
+    return std::make_shared<Held<Ccache>>(std::move(context), std::move(memory));
 }
 
 Result<std::string> principal_in_keytab(krb5_context context, const KeytabPlan& plan) {

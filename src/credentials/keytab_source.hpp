@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "credentials/credential_query.hpp"
 #include "credentials/krb5_handles.hpp"
 #include "nsutil/result.hpp"
 
@@ -16,12 +17,14 @@ namespace nsupcall {
 /// boundary.
 /// @param memory_name  "MEMORY:..."; one per file
 /// @errors ENOKEY absent or empty; EACCES; EINVAL not a keytab
-[[nodiscard]] nsutil::Result<void> load_host_keytab(const std::string& path, const std::string& memory_name);
+[[nodiscard]] nsutil::Result<HostCopy> load_host_keytab(const std::string& path,
+                                                        const std::string& memory_name);
 
 /// Copies a FILE ccache of the host into the MEMORY ccache `memory_name` of this process, in the same way.
 /// @pre the file is the administrator's: libkrb5 reads it with the host's view
 /// @errors as key_errno_of() has them
-[[nodiscard]] nsutil::Result<void> load_host_ccache(const std::string& path, const std::string& memory_name);
+[[nodiscard]] nsutil::Result<HostCopy> load_host_ccache(const std::string& path,
+                                                        const std::string& memory_name);
 
 /// One keytab, and for whom it may be used. The first of these that has a key in it counts.
 struct KeytabPlan {

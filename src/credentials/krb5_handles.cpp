@@ -2,7 +2,14 @@
 
 #include <profile.h>
 
+#include <string_view>
+
 namespace nsupcall {
+
+krb5_error_code release_ccache(krb5_context context, krb5_ccache ccache) {
+    const std::string_view type = krb5_cc_get_type(context, ccache);
+    return type == "MEMORY" ? krb5_cc_destroy(context, ccache) : krb5_cc_close(context, ccache);
+}
 
 int key_errno_of(krb5_error_code error) {
     switch (error) {

@@ -29,7 +29,10 @@ using Krb5Context = std::unique_ptr<std::remove_pointer_t<krb5_context>, Krb5Con
 template <class Handle, auto Release>
 using Krb5Handle = std::unique_ptr<std::remove_pointer_t<Handle>, Krb5Deleter<Release>>;
 
-using Ccache = Krb5Handle<krb5_ccache, krb5_cc_close>;
+/// Closes a ccache; destroys one in memory, which closing would leave in libkrb5's table, tickets and all.
+krb5_error_code release_ccache(krb5_context context, krb5_ccache ccache);
+
+using Ccache = Krb5Handle<krb5_ccache, release_ccache>;
 using Keytab = Krb5Handle<krb5_keytab, krb5_kt_close>;
 using Principal = Krb5Handle<krb5_principal, krb5_free_principal>;
 using Creds = Krb5Handle<krb5_creds*, krb5_free_creds>;

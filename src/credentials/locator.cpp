@@ -142,7 +142,7 @@ void Locator::gather(Source source) {
         case Source::csi:
             return gather_files("CSI driver", files_owned_in(kCsiDirectory, query_.inside_uid));
         case Source::host_ccache:
-            for (const auto& [path, memory, problem] : query_.host_ccaches) {
+            for (const auto& [path, memory, problem, copy] : query_.host_ccaches) {
                 krb5_ccache raw = nullptr;
                 if (memory.empty() || krb5_cc_resolve(context_, memory.c_str(), &raw) != 0)
                     collector_.note({"ccache of the host", path, Verdict::failed, {}, 0, problem});

@@ -154,10 +154,13 @@ class Attempt {
     void load_keytab(const std::string& source, const std::string& path, const char* memory_name,
                      std::string& target) {
         if (path.empty()) return;
-        if (const auto loaded = load_host_keytab(path, memory_name))
+        auto loaded = load_host_keytab(path, memory_name);
+        if (loaded) {
             target = memory_name;
-        else
+            copies_.push_back(std::move(*loaded));
+        } else {
             keytab_problems_.push_back({source, path, Verdict::failed, {}, 0, loaded.error().text()});
+        }
     }
 
     const SpnegoRequest& request_;
@@ -168,6 +171,7 @@ class Attempt {
     std::uint32_t creduid_;
     std::unique_ptr<HostProfile> profile_;
     std::string keytab_, rule_keytab_;  ///< MEMORY keytabs; empty for none
+    std::vector<HostCopy> copies_;      ///< of what they were filled from
     std::vector<Candidate> keytab_problems_;
     std::vector<std::string> notes_;
     std::vector<Examined> examined_;

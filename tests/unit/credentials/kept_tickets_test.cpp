@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "unique_ccaches.hpp"
+
 namespace nsupcall {
 namespace {
 
@@ -89,6 +91,22 @@ TEST_F(KeptTickets, CutAnywhere_AreEinval) {
         ASSERT_FALSE(again) << size;
         EXPECT_EQ(EINVAL, again.error().code) << size;
     }
+}
+
+TEST_F(KeptTickets, ImportedOrNot_LeaveNoTicketsInMemory) {
+    add_ticket("krbtgt/LAB.TEST@LAB.TEST");
+    add_ticket("cifs/fs.lab.test@LAB.TEST");
+    const auto bytes = export_tickets(raw_, ccache_.get(), "x");
+    ASSERT_EQ(1U, test::unique_ccaches(raw_));
+    // Whole tickets are stored before the piece is reached that is cut.
+    EXPECT_FALSE(import_tickets(raw_, std::span(bytes).first(bytes.size() - 1), "x"));
+    EXPECT_EQ(1U, test::unique_ccaches(raw_));
+    {
+        const auto again = import_tickets(raw_, bytes, "x");
+        ASSERT_TRUE(again && *again != nullptr);
+        EXPECT_EQ(2U, test::unique_ccaches(raw_));
+    }
+    EXPECT_EQ(1U, test::unique_ccaches(raw_));
 }
 
 }  // namespace
