@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "admin/in_parallel.hpp"
 #include "admin/mount_behind.hpp"
 #include "admin/namespace_link.hpp"
-#include "admin/survey.hpp"
+#include "admin/process_listing.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "nsutil/proc_text.hpp"
 #include "session/cifs_mounts.hpp"
@@ -46,44 +48,84 @@ ino_t namespace_of(int proc_fd, pid_t process) {
     return namespace_inode(proc_fd, (std::to_string(process) + "/ns/mnt").c_str());
 }
 
-/// All processes, by mount namespace.
-Result<std::vector<std::vector<pid_t>>> mount_namespaces(int proc_fd) {
-    const auto processes = all_processes();
-    if (!processes) return std::unexpected(processes.error());
-    std::vector<ino_t> ids(processes->size());
-    constexpr std::size_t kLeast = 256;
-    in_parallel(ids.size(), shares_of(ids.size(), kLeast),
-                [&](std::size_t, std::size_t first, std::size_t last) {
-                    for (; first < last; ++first) ids[first] = namespace_of(proc_fd, (*processes)[first]);
-                });
-    std::unordered_map<ino_t, std::size_t> index;
-    std::vector<std::vector<pid_t>> namespaces;
-    for (std::size_t at = 0; at < ids.size(); ++at) {
-        if (ids[at] == 0) continue;
-        const auto [found, is_new] = index.emplace(ids[at], namespaces.size());
-        if (is_new) namespaces.emplace_back();
-        namespaces[found->second].push_back((*processes)[at]);
-    }
-    return namespaces;
+/// Whether it is worth while to read the process' mount table. Its statistics name the types of all its
+/// mounts, and cost the kernel half as much.
+/// @source Linux fs/proc_namespace.c (show_vfsstat, show_mountinfo)
+bool may_see_smb_mount(int proc_fd, pid_t process) {
+    const auto text =
+        nsutil::read_file_at(proc_fd, (std::to_string(process) + "/mountstats").c_str(), kMountinfoLimit);
+    // A path that holds these letters costs a look at the table, no more.
+    return !text || text->find("cifs") != std::string::npos || text->find("smb3") != std::string::npos;
 }
 
 /// The mount as each namespace has it that has one there, with the processes of that namespace.
+class HolderSearch {
+  public:
+    HolderSearch(int proc_fd, const std::string& path) : proc_fd_(proc_fd), path_(path) {}
+
+    /// For as many threads as there are, each of which takes what comes next.
+    void take_part(ProcessListing& listing) {
+        std::vector<std::pair<pid_t, ino_t>> looked_at;
+        for (auto some = listing.next(); !some.empty(); some = listing.next())
+            for (const pid_t process : some) {
+                const auto id = namespace_of(proc_fd_, process);
+                if (id == 0) continue;
+                looked_at.emplace_back(process, id);
+                if (is_first(process, id)) look_at(process, id);
+            }
+        const std::lock_guard lock(mutex_);
+        processes_.insert(processes_.end(), looked_at.begin(), looked_at.end());
+    }
+
+    std::vector<std::pair<NamedMount, std::vector<pid_t>>> take() {
+        std::ranges::sort(processes_);
+        std::vector<std::pair<NamedMount, std::vector<pid_t>>> holders;
+        std::unordered_map<ino_t, std::size_t> index;
+        for (const auto& [process, id] : processes_) {
+            const auto mount = mounts_.find(id);
+            if (mount == mounts_.end()) continue;
+            const auto [found, is_new] = index.emplace(id, holders.size());
+            if (is_new) holders.emplace_back(std::move(mount->second), std::vector<pid_t>());
+            holders[found->second].second.push_back(process);
+        }
+        return holders;
+    }
+
+  private:
+    /// Of several processes in a namespace the first counts, whichever thread has it.
+    bool is_first(pid_t process, ino_t id) {
+        const std::lock_guard lock(mutex_);
+        auto& first = firsts_.emplace(id, process).first->second;
+        if (first < process) return false;
+        first = process;
+        return true;
+    }
+    void look_at(pid_t process, ino_t id) {
+        std::optional<NamedMount> seen;
+        if (may_see_smb_mount(proc_fd_, process))
+            if (auto mount = smb_mount_of(proc_fd_, process, path_)) seen = std::move(*mount);
+        const std::lock_guard lock(mutex_);
+        if (firsts_[id] != process) return;
+        mounts_.erase(id);
+        if (seen) mounts_.emplace(id, std::move(*seen));
+    }
+
+    int proc_fd_;
+    const std::string& path_;
+    std::mutex mutex_;                         ///< of all that follows
+    std::unordered_map<ino_t, pid_t> firsts_;  ///< of the processes in a namespace
+    std::unordered_map<ino_t, NamedMount> mounts_;
+    std::vector<std::pair<pid_t, ino_t>> processes_;  ///< with their mount namespaces
+};
+
 Result<std::vector<std::pair<NamedMount, std::vector<pid_t>>>> holders_of(int proc_fd,
                                                                           const std::string& path) {
-    auto namespaces = mount_namespaces(proc_fd);
-    if (!namespaces) return std::unexpected(namespaces.error());
-    std::vector<std::optional<NamedMount>> mounts(namespaces->size());
-    constexpr std::size_t kLeast = 64;
-    in_parallel(mounts.size(), shares_of(mounts.size(), kLeast),
-                [&](std::size_t, std::size_t first, std::size_t last) {
-                    for (; first < last; ++first)
-                        if (auto one = smb_mount_of(proc_fd, (*namespaces)[first].front(), path))
-                            mounts[first] = std::move(*one);
-                });
-    std::vector<std::pair<NamedMount, std::vector<pid_t>>> holders;
-    for (std::size_t at = 0; at < mounts.size(); ++at)
-        if (mounts[at]) holders.emplace_back(std::move(*mounts[at]), std::move((*namespaces)[at]));
-    return holders;
+    auto listing = ProcessListing::open();
+    if (!listing) return propagate(listing);
+    HolderSearch search(proc_fd, path);
+    const auto threads = shares_of(SIZE_MAX, 1);
+    in_parallel(threads, threads, [&](std::size_t, std::size_t, std::size_t) { search.take_part(*listing); });
+    return search.take();
 }
 
 /// The user's process in a namespace; nothing where there is none.

@@ -1,6 +1,5 @@
 #include "admin/survey.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -11,6 +10,7 @@
 
 #include "admin/in_parallel.hpp"
 #include "admin/namespace_link.hpp"
+#include "admin/process_listing.hpp"
 #include "nsutil/bounded_read.hpp"
 #include "nsutil/proc_text.hpp"
 #include "request/container_id.hpp"
@@ -184,19 +184,6 @@ nsutil::Result<NamespaceView> host_view() {
     if (!first) return own;
     auto view = NamespaceView::of_task(*first);
     return view && view->same(NamespaceKind::pid, *own) ? view : own;
-}
-
-nsutil::Result<std::vector<pid_t>> all_processes() {
-    auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
-    if (!proc) return nsutil::propagate(proc);
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(proc->get()), ::closedir);
-    if (listing == nullptr) return nsutil::fail_errno("list /proc");
-    (void)proc->release();  // the listing's now
-    std::vector<pid_t> processes;
-    while (const dirent* entry = ::readdir(listing.get()))
-        if (const auto tgid = nsutil::parse_number<std::uint32_t>(entry->d_name))
-            processes.push_back(static_cast<pid_t>(*tgid));
-    return processes;
 }
 
 nsutil::Result<Survey> Survey::take(const Workloads& workloads) {

@@ -21,10 +21,6 @@ namespace nsupcall::admin {
 /// namespace that it began (an agent in a pod with hostPID); else the caller's own.
 [[nodiscard]] nsutil::Result<nsutil::NamespaceView> host_view();
 
-/// What /proc lists.
-/// @errors those of opening /proc
-[[nodiscard]] nsutil::Result<std::vector<pid_t>> all_processes();
-
 /// A user's processes in a place.
 struct Inhabitant {
     pid_t tgid = 0;         ///< one of them, by which the place is entered
