@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "jobs/job_test.hpp"
+#include "nsutil/bounded_read.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -32,13 +33,17 @@ class ByHand : public JobTest {
         int ends[2];
         EXPECT_EQ(0, ::pipe2(ends, O_CLOEXEC));
         nsutil::UniqueFd from(ends[0]), to(ends[1]);
-        const auto path = std::filesystem::path(NSUPCALL_HELPER_PATH).parent_path().string() +
-                          ":/usr/sbin:/usr/bin:/sbin:/bin";
+        // A folder that is open is reached inside, too, whatever lies over its path there.
+        const auto folder =
+            must(nsutil::open_at(AT_FDCWD, std::filesystem::path(NSUPCALL_HELPER_PATH).parent_path().c_str(),
+                                 O_PATH | O_DIRECTORY));
         Finished finished;
         finished.exit_code = must(container.run(
             [&] {
                 (void)::dup2(to.get(), 1);
                 (void)::dup2(to.get(), 2);
+                const auto path =
+                    fmt::format("/proc/self/fd/{}:/usr/sbin:/usr/bin:/sbin:/bin", ::dup(folder.get()));
                 (void)::setenv("PATH", path.c_str(), 1);
                 ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
                 return 127;
