@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <chrono>
+
 #include "support/log_sink.hpp"
 #include "support/upcall_test.hpp"
 
@@ -41,7 +43,7 @@ class Logging : public UpcallTest {
     }
 
     static std::string namespace_inode(pid_t tid, const std::string& kind) {
-        struct stat info{};
+        struct stat info {};
         EXPECT_EQ(0, ::stat(fmt::format("/proc/{}/ns/{}", tid, kind).c_str(), &info));
         return std::to_string(info.st_ino);
     }
@@ -123,6 +125,21 @@ TEST_F(Logging, HostileNames_AreEscaped) {
         EXPECT_FALSE(says(all[0], "\nPRIORITY=0")) << all[0];
         EXPECT_FALSE(says(all[0], "\nforged")) << all[0];
         EXPECT_FALSE(says(all[0], "\x1b")) << all[0];
+    }
+}
+
+TEST_F(Logging, LoggerThatReadsNothing_CostsTheRecord_NotTheUpcall) {
+    const auto container =
+        must(Container::start(spec_with_ticket(must(realm().ticket("alice")), unused_uid())));
+    for (const char* kind : {"syslog", "journal"}) {
+        SCOPED_TRACE(kind);
+        log_to(kind);
+        const auto filled = sink_->fill();
+        ASSERT_GT(filled, 0U);
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(0, ask_logged(fields_for(container.tid(), unused_uid())).error);
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+        EXPECT_EQ(filled, records().size());
     }
 }
 

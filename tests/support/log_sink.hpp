@@ -34,6 +34,19 @@ class LogSink {
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
+    /// Sends records until no more fit. @return how many
+    [[nodiscard]] std::size_t fill() const {
+        const nsutil::UniqueFd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        socklen_t size = sizeof address;
+        if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+            ::connect(sender.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
+            return 0;
+        std::size_t count = 0;
+        while (::send(sender.get(), "x", 1, MSG_DONTWAIT) == 1) ++count;
+        return count;
+    }
+
     /// All records that are there within `patience_ms` of the last one.
     [[nodiscard]] std::vector<std::string> records(int patience_ms = 300) const {
         std::vector<std::string> all;
