@@ -60,6 +60,29 @@ TEST_F(ExplainCommand, ProcessThatIsGone_AndNonsense) {
     EXPECT_THAT(explain({"--mount", "not/there/../here"}).output, HasSubstr("/not/here is no SMB mount"));
 }
 
+TEST_F(ExplainCommand, User_ChoosesThePrincipal) {
+    const auto uid = unused_uid();
+    auto spec = spec_with_ticket(must(realm().ticket("alice")), uid);
+    spec.files.push_back(ccache_file(must(realm().ticket("bob")), fmt::format("/tmp/krb5cc_{}_x", uid), uid));
+    const auto container = must(Container::start(spec));
+    for (const char* user : {"alice", "bob"})
+        EXPECT_THAT(explain(container, {"--user", user}).output,
+                    HasSubstr("would succeed as " + realm().principal(user)));
+}
+
+TEST_F(ExplainCommand, EnvironmentOfAnotherUser_DoesNotCount_AndItSaysWhy) {
+    const auto uid = unused_uid(), other = unused_uid(1);
+    auto spec = spec_with_ticket(must(realm().ticket("alice")), uid);
+    spec.environment = {"KRB5CCNAME=FILE:/tmp/mine"};
+    spec.files.push_back(ccache_file(must(realm().ticket("alice")), "/tmp/mine", other));
+    const auto container = must(Container::start(spec));
+    EXPECT_THAT(explain(container).output, HasSubstr("counts: FILE:/tmp/mine"));
+    const auto told = explain(container, {"--uid", std::to_string(other)});
+    EXPECT_EQ(1, told.exit_code);
+    EXPECT_THAT(told.output, AllOf(HasSubstr(fmt::format("does not count: the requester is uid {}", uid)),
+                                   Not(HasSubstr("/tmp/mine"))));
+}
+
 TEST_F(ExplainCommand, Key_TellsTheRequestByItself) {
     const auto uid = unused_uid();
     const auto container = must(Container::start(spec_with_ticket(must(realm().ticket("alice")), uid)));

@@ -66,6 +66,30 @@ TEST(Inspect, Json_TellsTheSame) {
     for (const auto& space : processes[1]["requester"]["namespaces"]) EXPECT_TRUE(space["host"].get<bool>());
 }
 
+TEST(Inspect, SmbMounts_AreTold) {
+    // A mount table in the place of the process' own. (Real mounts: tests/vm.)
+    const auto container = rootless();
+    const auto folder = must(TempDir::create());
+    must(write_file(folder.path() / "table",
+                    "1 0 8:1 / / rw - ext4 /dev/root rw\n"
+                    "2 1 0:99 / /da\\033ta rw - cifs //fs.lab.test/data rw,sec=krb5,cruid=5990,username=al\n"
+                    "3 1 0:98 / /other rw - tmpfs none rw\n"));
+    const auto inspect = [&](const std::string& words) {
+        return must(run_program(
+            {.argv = {"unshare", "--mount", "sh", "-c",
+                      "mount --bind \"$0\" /proc/$1/mountinfo && exec \"$2\" inspect " + words + " $1",
+                      folder.path() / "table", std::to_string(container.pid()), NSUPCALL_COMMAND_PATH}}));
+    };
+    const auto shown = inspect("");
+    EXPECT_EQ(0, shown.exit_code) << shown.output;
+    EXPECT_THAT(shown.output, AllOf(HasSubstr("/da\\x1bta"), HasSubstr("//fs.lab.test/data"),
+                                    Not(HasSubstr("/other")), Not(HasSubstr("\033"))));
+    const auto document = nlohmann::json::parse(inspect("--json").output);
+    const auto& mounts = document["processes"][0]["smb_mounts"];
+    ASSERT_EQ(1U, mounts.size()) << document.dump(2);
+    EXPECT_THAT(mounts[0].dump(), HasSubstr("fs.lab.test"));
+}
+
 TEST(Inspect, KeysOfTheUser_AreSeenAsThatUserSeesThem) {
     const auto container = rootless();
     // Made inside, as that user: it lies in the user keyring of its user namespace.
