@@ -7,8 +7,8 @@
 /// Prints the life of the front end or helper (microseconds, at real-time priority) at each size, and its
 /// ratio to that at the smallest with a 95 % interval, measured in pairs (growth_row.hpp). --quick: the
 /// smallest and the largest size alone (on the host no more than a thousand), few rounds. --at-most: what no
-/// row may cost more than; a row fails only with its whole interval, in three tries. Exit status: 0; 1 a row
-/// grows; 77 it cannot run here; 2 it failed.
+/// row may cost more than; it fails only with its whole interval, in three tries.
+/// Exit status: 0; 1 a row grows; 77 it cannot run here; 2 it failed.
 
 #include "bench/growth_axis.hpp"
 
@@ -45,7 +45,9 @@ void print(const GrowthRow& row) {
     fmt::print("  {:33}", row.title);
     for (const auto& point : row.points) {
         fmt::print(" {:>6}: {:5.0f} us", point.size, point.microseconds);
-        if (&point != &row.points.front()) fmt::print(" x {}", point.to_smallest.text());
+        if (&point == &row.points.front()) continue;
+        fmt::print(" x {}", point.to_smallest.text());
+        if (!row.side_by_side) fmt::print(" floor x {:.2f}", point.of_floor.value);
     }
     fmt::print("\n");
     (void)std::fflush(stdout);
@@ -58,9 +60,9 @@ std::string json_of(const GrowthRow& row) {
     for (const auto& point : row.points)
         json += fmt::format(
             "{}{{\"size\": {}, \"median_us\": {:.0f}, \"ratio\": {:.3f}, \"ratio_low\": {:.3f}, "
-            "\"ratio_high\": {:.3f}}}",
+            "\"ratio_high\": {:.3f}, \"floor_ratio\": {:.3f}}}",
             &point == &row.points.front() ? "" : ", ", point.size, point.microseconds,
-            point.to_smallest.value, point.to_smallest.low, point.to_smallest.high);
+            point.to_smallest.value, point.to_smallest.low, point.to_smallest.high, point.of_floor.value);
     return json + "]}";
 }
 

@@ -87,13 +87,15 @@ Result<void> measure_side_by_side(GrowthAxis& axis, const GrowthOptions& options
             if (round >= 0) lives[at].push_back(*lived);
         }
     for (std::size_t at = 0; at < sizes.size(); ++at)
-        row.points.push_back({sizes[at], median(lives[at]), ratio_of_medians(lives[at], lives.front())});
+        row.points.push_back({.size = sizes[at],
+                              .microseconds = median(lives[at]),
+                              .to_smallest = ratio_of_medians(lives[at], lives.front())});
     return {};
 }
 
 /// What one turn came to.
 struct Turn {
-    double ours = 0, by_floor = 0;
+    double ours = 0, floor = 0;
 };
 
 Result<Turn> take_turn(const LaunchedSide& ours, const LaunchedSide& floor, int rounds) {
@@ -107,8 +109,7 @@ Result<Turn> take_turn(const LaunchedSide& ours, const LaunchedSide& floor, int 
         lives.push_back(*lived);
         floors.push_back(*least);
     }
-    const double typical = median(lives);
-    return Turn{typical, typical / median(floors)};
+    return Turn{median(lives), median(floors)};
 }
 
 Result<void> measure_on_the_host(GrowthAxis& axis, const GrowthOptions& options, const test::Realm& realm,
@@ -130,7 +131,7 @@ Result<void> measure_on_the_host(GrowthAxis& axis, const GrowthOptions& options,
             row.points.push_back({.size = size});
             continue;
         }
-        std::vector<double> of_size, small, big;
+        std::vector<double> small, big, small_floor, big_floor, small_by_floor, big_by_floor;
         auto before = turn_at(sizes.front());
         if (!before) return nsutil::propagate(before);
         for (int cycle = 0; cycle < options.cycles; ++cycle) {
@@ -140,12 +141,17 @@ Result<void> measure_on_the_host(GrowthAxis& axis, const GrowthOptions& options,
             auto after = turn_at(sizes.front());
             if (!after) return nsutil::propagate(after);
             of_smallest.push_back(before->ours);
-            of_size.push_back(now->ours);
-            small.push_back((before->by_floor + after->by_floor) / 2);
-            big.push_back(now->by_floor);
+            small.push_back((before->ours + after->ours) / 2);
+            small_floor.push_back((before->floor + after->floor) / 2);
+            small_by_floor.push_back(small.back() / small_floor.back());
+            big.push_back(now->ours);
+            big_floor.push_back(now->floor);
+            big_by_floor.push_back(now->ours / now->floor);
             before = after;
         }
-        row.points.push_back({size, median(of_size), ratio_of_medians(big, small)});
+        row.points.push_back({size, median(big), ratio_of_medians(big, small),
+                              ratio_of_medians(big_floor, small_floor),
+                              ratio_of_medians(big_by_floor, small_by_floor)});
     }
     row.points.front().microseconds = median(of_smallest);
     return axis.shrink();
@@ -154,8 +160,9 @@ Result<void> measure_on_the_host(GrowthAxis& axis, const GrowthOptions& options,
 }  // namespace
 
 const GrowthPoint* GrowthRow::grown(double most) const {
-    const auto found =
-        std::ranges::find_if(points, [&](const GrowthPoint& point) { return point.to_smallest.low > most; });
+    const auto found = std::ranges::find_if(points, [&](const GrowthPoint& point) {
+        return point.to_smallest.low > most && (side_by_side || point.to_floor.low > most);
+    });
     return found == points.end() ? nullptr : &*found;
 }
 
