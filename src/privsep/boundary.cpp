@@ -113,6 +113,13 @@ std::optional<BoundaryFailure> drop_bounding_set_ahead(BoundaryHead& head) {
     return std::nullopt;
 }
 
+std::optional<BoundaryFailure> install_filter_ahead(BoundaryHead& head) {
+    if (const int error = nsutil::install_seccomp(boundary_filter()))
+        return failed("install the filter", error);
+    head.filtered = true;
+    return std::nullopt;
+}
+
 std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan) {
     BoundaryHead head;
     if (auto failure = begin_boundary(head)) return failure;
@@ -153,11 +160,11 @@ std::optional<BoundaryFailure> cross_boundary(const BoundaryPlan& plan, const Bo
     if (const int error = nsutil::set_limits(limits)) return failed("set limits", error);
     if (const int error = confine_files(plan.write_directories)) return failed("confine files", error);
     if (nsutil::can_change_user()) std::abort();
-    if (const int error = nsutil::install_seccomp(worker_filter(plan.with_gssproxy)))
-        return failed("install the filter", error);
+    const auto filter = head.filtered ? last_filter() : worker_filter(plan.with_gssproxy);
+    if (const int error = nsutil::install_seccomp(filter)) return failed("install the filter", error);
 
-    // 5. Proof.
-    if (!proven(status_fd, plan) || nsutil::can_map_executable()) std::abort();
+    // 5. Proof. The last program is the one that refuses getppid(2), which without it never fails.
+    if (!proven(status_fd, plan) || nsutil::can_map_executable() || ::getppid() >= 0) std::abort();
     (void)::close(status_fd);
     return std::nullopt;
 }

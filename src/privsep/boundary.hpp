@@ -39,6 +39,7 @@ inline constexpr std::uint64_t kWorkerOpenFiles = 64;
 struct BoundaryHead {
     int status_fd = -1;  ///< this task's own status as the host sees it, for the proof
     bool bounding_set_dropped = false;
+    bool filtered = false;  ///< boundary_filter() is installed, by this process or an ancestor
 };
 
 /// The first step: ties to the broker, no key, no environment, no terminal.
@@ -48,6 +49,12 @@ struct BoundaryHead {
 /// For who has time: drops the capability bounding set as well. Entering a user namespace fills it again.
 /// @return as begin_boundary()
 [[nodiscard]] std::optional<BoundaryFailure> drop_bounding_set_ahead(BoundaryHead& head);
+
+/// For who has time: installs the first of the two seccomp programs (boundary_filter()), so that the boundary
+/// needs the short one only. No program can be executed and no file mapped from then on, so gssproxy's
+/// interposer cannot be loaded, and rehearse_token() has to come before.
+/// @return as begin_boundary()
+[[nodiscard]] std::optional<BoundaryFailure> install_filter_ahead(BoundaryHead& head);
 
 /// The others: no capability, no way back, nothing executable from here on.
 ///

@@ -10,4 +10,12 @@ std::span<const sock_filter> worker_filter(bool with_gssproxy) {
     return kWorkerFilter;
 }
 
+std::span<const sock_filter> boundary_filter() {
+    return kBoundaryFilter;
+}
+
+std::span<const sock_filter> last_filter() {
+    return kLastFilter;
+}
+
 }  // namespace nsupcall

@@ -69,7 +69,8 @@ RuleSet RuleSet::load(const std::string& path) {
     }
     // Rules inherit from [defaults], which may stand in another file.
     for (const auto& file : files) set.take_defaults(file);
-    for (const auto& file : files) set.take_rules(file);
+    Places places;
+    for (const auto& file : files) set.take_rules(file, places);
     set.order_rules();
     return set;
 }
@@ -128,9 +129,9 @@ void RuleSet::take_defaults(const File& file) {
     }
 }
 
-void RuleSet::take_rules(const File& file) {
-    std::map<std::pair<std::string, std::string>, unsigned> seen;
-    const auto first_own = static_cast<std::ptrdiff_t>(rules_.size());
+void RuleSet::take_rules(const File& file, Places& places) {
+    std::map<std::pair<std::size_t, std::string_view>, unsigned> seen;
+    const auto first_own = rules_.size();
     for (const auto& [names, value] : file.relations) {
         if (names[0] == "defaults") continue;
         if (names[0] != "rules") {
@@ -143,27 +144,27 @@ void RuleSet::take_rules(const File& file) {
             continue;
         }
         const auto& key = names[2];
-        auto rule = std::find_if(rules_.begin() + first_own, rules_.end(),
-                                 [&](const Rule& one) { return one.name == names[1]; });
-        if (rule == rules_.end()) {
-            const bool twice = std::ranges::find(rules_, names[1], &Rule::name) != rules_.end();
+        const auto [found, first_of_name] = places.emplace(names[1], rules_.size());
+        const bool twice = !first_of_name && found->second < first_own;
+        if (first_of_name || twice) {
             if (twice) complain(file, names[1], {}, 0, "another file has a rule of the same name");
+            found->second = rules_.size();
             rules_.push_back({names[1], file.path, {}, defaults_, twice});
-            rule = rules_.end() - 1;
-            rule->settings.rule = names[1];
+            rules_.back().settings.rule = names[1];
         }
-        const unsigned occurrence = seen[{names[1], key}]++;
-        if (auto done = apply_relation(key, value, occurrence == 0, rule->settings, &rule->conditions);
-            !done) {
+        auto& rule = rules_[found->second];
+        const unsigned occurrence = seen[{found->second, key}]++;
+        if (auto done = apply_relation(key, value, occurrence == 0, rule.settings, &rule.conditions); !done) {
             complain(file, names[1], key, occurrence, done.error().what);
-            rule->broken = true;
-            if (key == "deny") rule->settings.deny = true;
+            rule.broken = true;
+            if (key == "deny") rule.settings.deny = true;
         }
     }
 }
 
 void RuleSet::order_rules() {
-    std::ranges::stable_sort(rules_, {}, &Rule::name);
+    // libkrb5's parser has sorted those of one file.
+    if (!std::ranges::is_sorted(rules_, {}, &Rule::name)) std::ranges::stable_sort(rules_, {}, &Rule::name);
     for (auto& rule : rules_) {
         if (!rule.broken) continue;
         // Gives nothing, and keeps what it forbids.

@@ -2,6 +2,8 @@
 /// @file
 /// The configuration: /etc/nsupcall.conf and /etc/nsupcall.conf.d/*.conf. See nsupcall.conf(5).
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,7 +52,9 @@ class RuleSet {
     };
     [[nodiscard]] std::optional<File> read_file(const std::string& path);
     void take_defaults(const File& file);
-    void take_rules(const File& file);
+    /// Where in rules_ the last rule of a name is.
+    using Places = std::map<std::string, std::size_t, std::less<>>;
+    void take_rules(const File& file, Places& places);
     void complain(const File& file, const std::string& rule, const std::string& key, unsigned occurrence,
                   const std::string& what);
     void lose_file(const std::string& path, unsigned line, const std::string& why, const std::string& text);

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <fstream>
-#include <optional>
 #include <utility>
 
+#include "bench/launched_side.hpp"
 #include "bench/statistics.hpp"
 #include "bench/timed_request.hpp"
 
@@ -17,33 +16,16 @@ using nsutil::Result;
 
 constexpr int kWarmUpRounds = 3;
 
-std::string problem_of(const SideSpec& side, const TimedAnswer& answer) {
-    if (side.answers()) return answer.error == 0 ? "" : nsutil::errno_name(answer.error);
-    return answer.error == ENOKEY ? "" : "an answer where none can be";
-}
-
-/// The line that the launcher has added to its report, in microseconds.
-std::optional<double> last_report(const std::string& path) {
-    std::ifstream file(path);
-    std::optional<double> last;
-    constexpr double kNanosecondsPerMicrosecond = 1000;
-    for (double value = 0; file >> value;) last = value / kNanosecondsPerMicrosecond;
-    return last;
-}
-
 }  // namespace
 
 Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
                            const std::vector<SideSpec>& of_tokens, int rounds, const std::string& launcher) {
     Comparison result{scenario.name, scenario.title, {}, {}};
-    std::vector<Side> installed;
-    const std::string report = (realm.folder() / "launcher.report").string();
+    std::vector<LaunchedSide> installed;
     const auto sides = scenario.sides(of_tokens);
-    for (auto spec : sides) {
+    for (const auto& spec : sides) {
         const auto number = static_cast<unsigned>(installed.size()) + 1;
-        spec.arguments.insert(spec.arguments.begin(), {report, spec.program.string()});
-        spec.program = launcher;
-        auto side = Side::install(spec, scenario.pattern(realm, number));
+        auto side = LaunchedSide::install(spec, scenario, realm, number, launcher);
         if (!side) return nsutil::propagate(side);
         installed.push_back(std::move(*side));
         result.sides.push_back({spec.name, spec.kind, {}, {}, {}, {}});
@@ -57,23 +39,18 @@ Result<Comparison> compare(const Scenario& scenario, const test::Realm& realm,
             auto& of_side = result.sides[at];
             if (!of_side.failure.empty()) continue;
             const auto& spec = installed[at].spec();
-            if (auto emptied = test::write_file(report, ""); !emptied) return nsutil::propagate(emptied);
-            const auto answer = timed_request(scenario.question(realm, static_cast<unsigned>(at) + 1));
-            auto problem = problem_of(spec, answer);
-            if (problem.empty() && spec.answers() && round == -kWarmUpRounds)
-                problem = scenario.problem_of(answer.payload, realm);
-            if (problem.empty()) {
-                const auto lived = last_report(report);
-                if (!lived) return nsutil::fail(EPROTO, "the launcher wrote no report");
+            auto answer = installed[at].ask(round == -kWarmUpRounds);
+            if (!answer) return nsutil::propagate(answer);
+            if (answer->problem.empty()) {
                 if (round < 0) continue;
-                of_side.waited.push_back(answer.microseconds);
-                of_side.lived.push_back(*lived);
+                of_side.waited.push_back(answer->waited);
+                of_side.lived.push_back(answer->lived);
                 continue;
             }
             if (spec.ours() || round >= 0)
-                return nsutil::fail(
-                    EPROTO, fmt::format("{}: {} in round {}: {}", scenario.name, spec.name, round, problem));
-            of_side.failure = std::move(problem);
+                return nsutil::fail(EPROTO, fmt::format("{}: {} in round {}: {}", scenario.name, spec.name,
+                                                        round, answer->problem));
+            of_side.failure = std::move(answer->problem);
         }
         const auto answer = timed_request(scenario.question(realm, bare_number));
         if (round >= 0) result.bare_floor.push_back(answer.microseconds);

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <ctime>
-#include <filesystem>
-#include <system_error>
+#include <sstream>
+#include <thread>
 
 #include "session/session_store.hpp"
 #include "support/temp_dir.hpp"
@@ -25,12 +26,24 @@ using nsutil::fail;
 using nsutil::fail_errno;
 using nsutil::Result;
 
+/// How many keys root has, by /proc/key-users; those that wait to be collected among them.
+std::size_t roots_keys() {
+    std::istringstream text(test::read_file("/proc/key-users").value_or(""));
+    std::string uid, usage;
+    std::size_t count = 0;
+    while (text >> uid >> usage >> count && uid != "0:") text.ignore(256, '\n');
+    return uid == "0:" ? count : 0;
+}
+
 class Keys final : public GrowthAxis {
   public:
+    using GrowthAxis::GrowthAxis;
     [[nodiscard]] std::string name() const override { return "keys"; }
     [[nodiscard]] std::string title() const override { return "keys in the keyrings"; }
     [[nodiscard]] std::vector<unsigned> sizes() const override { return {10, 100, 1000, 10000}; }
+    [[nodiscard]] bool side_by_side() const override { return false; }
     Result<void> grow_to(unsigned size) override {
+        if (made_ == 0) before_ = roots_keys();
         // Rings of its own: one takes no more than some thousands, and all root's keys count to one quota.
         constexpr unsigned kRing = 500;
         for (; made_ < size; ++made_) {
@@ -51,21 +64,28 @@ class Keys final : public GrowthAxis {
             (void)::keyctl_unlink(ring, KEY_SPEC_PROCESS_KEYRING);
         }
         rings_.clear();
+        // They are collected by a worker of the kernel's.
+        constexpr int kTries = 300;
+        constexpr unsigned kOthers = 100;  // come and go meanwhile
+        for (int at = 0; made_ > kOthers && roots_keys() > before_ + kOthers && at < kTries; ++at)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
         made_ = 0;
-        ::sleep(1);  // keys are collected by a worker of the kernel's
         return {};
     }
     ~Keys() override { (void)Keys::shrink(); }
 
   private:
     unsigned made_ = 0;
+    std::size_t before_ = 0;
     std::vector<key_serial_t> rings_;
 };
 
 /// Children that sleep, each in a mount namespace of its own if asked for.
 class Processes final : public GrowthAxis {
   public:
-    explicit Processes(bool with_namespaces) : with_namespaces_(with_namespaces) {}
+    Processes(GrowthPlace usual, bool with_namespaces)
+        : GrowthAxis(std::move(usual)), with_namespaces_(with_namespaces) {}
+    [[nodiscard]] bool side_by_side() const override { return false; }
     [[nodiscard]] std::string name() const override { return with_namespaces_ ? "namespaces" : "processes"; }
     [[nodiscard]] std::string title() const override {
         return with_namespaces_ ? "mount namespaces" : "processes";
@@ -108,122 +128,112 @@ class Processes final : public GrowthAxis {
     std::vector<pid_t> pids_;
 };
 
+/// A requester for each size, with a mount namespace of its own.
 class Mounts final : public GrowthAxis {
   public:
-    explicit Mounts(const test::Container& container) : container_(container) {}
+    Mounts(GrowthPlace usual, test::Realm& realm) : GrowthAxis(std::move(usual)), realm_(realm) {}
     [[nodiscard]] std::string name() const override { return "mounts"; }
     [[nodiscard]] std::string title() const override { return "mounts in the requester's table"; }
     [[nodiscard]] std::vector<unsigned> sizes() const override { return {1, 100, 1000, 10000}; }
-    Result<void> grow_to(unsigned size) override {
-        const auto more = size - std::min(size, made_);
-        auto done = container_.run(
-            [more] {
-                if (::mkdir("/tmp/many", 0755) != 0 && errno != EEXIST) return 1;
-                for (unsigned at = 0; at < more; ++at)
+    [[nodiscard]] bool side_by_side() const override { return true; }
+    Result<GrowthPlace> place(unsigned size) override {
+        auto scenario = make_scenario(usual().scenario->name, realm_);
+        if (!scenario) return nsutil::propagate(scenario);
+        auto done = scenario->container->run(
+            [size] {
+                if (::mkdir("/tmp/many", 0755) != 0) return 1;
+                for (unsigned at = 0; at < size; ++at)
                     if (::mount("/tmp", "/tmp/many", nullptr, MS_BIND, nullptr) != 0) return 2;
                 return 0;
             },
             0, 0);
         if (!done) return nsutil::propagate(done);
         if (*done != 0) return fail(EIO, "mounts");
-        made_ += more;
-        return {};
-    }
-    Result<void> shrink() override {
-        auto done = container_.run(
-            [] {
-                while (::umount2("/tmp/many", MNT_DETACH) == 0) {
-                }
-                return 0;
-            },
-            0, 0);
-        if (!done) return nsutil::propagate(done);
-        made_ = 0;
-        return {};
+        scenarios_.push_back(std::make_unique<Scenario>(std::move(*scenario)));
+        auto place = usual();
+        place.scenario = scenarios_.back().get();
+        return place;
     }
 
   private:
-    const test::Container& container_;
-    unsigned made_ = 0;
+    test::Realm& realm_;
+    std::vector<std::unique_ptr<Scenario>> scenarios_;
 };
 
-/// Records of other sessions in the folder where ours is.
+/// Folders with records of other sessions.
 class Sessions final : public GrowthAxis {
   public:
-    explicit Sessions(std::string folder) : folder_(std::move(folder)) {}
+    using GrowthAxis::GrowthAxis;
     [[nodiscard]] std::string name() const override { return "sessions"; }
     [[nodiscard]] std::string title() const override { return "session records"; }
     [[nodiscard]] std::vector<unsigned> sizes() const override { return {1, 10, 100, 1000}; }
-    Result<void> grow_to(unsigned size) override {
-        const SessionStore store(folder_);
+    [[nodiscard]] bool side_by_side() const override { return true; }
+    Result<GrowthPlace> place(unsigned size) override {
+        auto folder = RecordFolder::create();
+        if (!folder) return nsutil::propagate(folder);
+        const SessionStore store(folder->sessions().string());
         auto boot = boot_id();
         if (!boot) return nsutil::propagate(boot);
-        for (; made_ < size; ++made_) {
+        for (unsigned at = 0; at < size; ++at) {
             SessionRecord record;
-            record.key = {fmt::format("server-{}.lab.test", made_), "192.0.2.1", "", 1'000'000 + made_,
-                          false};
+            record.key = {fmt::format("server-{}.lab.test", at), "192.0.2.1", "", 1'000'000 + at, false};
             record.boot_id = *boot;
             record.principal = "somebody@LAB.TEST";
             record.ccache = "FILE:/tmp/krb5cc_0";
-            record.place.view.ids[0].inode = 1'000'000 + made_;
+            record.place.view.ids[0].inode = 1'000'000 + at;
             record.written = std::time(nullptr);
-            if (auto saved = store.save(record); !saved) return saved;
+            if (auto saved = store.save(record); !saved) return nsutil::propagate(saved);
         }
-        return {};
-    }
-    Result<void> shrink() override {
-        std::error_code failed;
-        std::filesystem::remove_all(folder_, failed);
-        made_ = 0;
-        return {};
+        auto place = usual();
+        place.side_options = folder->options();
+        folders_.push_back(std::move(*folder));
+        return place;
     }
 
   private:
-    std::string folder_;
-    unsigned made_ = 0;
+    std::vector<RecordFolder> folders_;
 };
 
-/// Rules that are for others.
+/// Files with rules that are for others.
 class Rules final : public GrowthAxis {
   public:
+    using GrowthAxis::GrowthAxis;
     [[nodiscard]] std::string name() const override { return "rules"; }
     [[nodiscard]] std::string title() const override { return "rules"; }
     [[nodiscard]] std::vector<unsigned> sizes() const override { return {1, 10, 50, 200}; }
-    [[nodiscard]] std::vector<std::string> options() const override { return {"--config=" + path()}; }
-    Result<void> grow_to(unsigned size) override {
+    [[nodiscard]] bool side_by_side() const override { return true; }
+    Result<GrowthPlace> place(unsigned size) override {
         if (!folder_) return nsutil::propagate(folder_);
-        return write(size);
-    }
-    Result<void> shrink() override { return folder_ ? write(0) : nsutil::propagate(folder_); }
-
-  private:
-    [[nodiscard]] std::string path() const {
-        return folder_ ? (folder_->path() / "rules.conf").string() : "";
-    }
-    Result<void> write(unsigned count) const {
         std::string text = "[rules]\n";
-        for (unsigned at = 0; at < count; ++at)
+        for (unsigned at = 0; at < size; ++at)
             text += fmt::format(
                 "    {0:03}-other = {{\n        host = server-{0}.lab.test\n        ccache = "
                 "FILE:/srv/tickets/{0}/%{{uid}}\n    }}\n",
                 at);
-        auto written = test::write_file(path(), text, 0644);
-        ::sleep(2);  // an engine reads no rules ahead that may still be changing
-        return written;
+        const auto path = folder_->path() / fmt::format("{}-rules.conf", size);
+        if (auto written = test::write_file(path, text, 0644); !written) return nsutil::propagate(written);
+        auto place = usual();
+        place.side_options.push_back("--config=" + path.string());
+        place.engine_options = {"--config=" + path.string()};
+        return place;
     }
+
+  private:
     Result<test::TempDir> folder_ = test::TempDir::create();
 };
 
 }  // namespace
 
-std::vector<std::unique_ptr<GrowthAxis>> growth_axes(const Scenario& scenario, const RecordFolder& records) {
+std::vector<std::unique_ptr<GrowthAxis>> growth_axes(const Scenario& scenario, const RecordFolder& records,
+                                                     test::Realm& realm) {
+    const GrowthPlace usual{&scenario, records.options(), {}};
     std::vector<std::unique_ptr<GrowthAxis>> axes;
-    axes.push_back(std::make_unique<Keys>());
-    axes.push_back(std::make_unique<Processes>(false));
-    axes.push_back(std::make_unique<Processes>(true));
-    axes.push_back(std::make_unique<Mounts>(*scenario.container));
-    axes.push_back(std::make_unique<Sessions>(records.sessions().string()));
-    axes.push_back(std::make_unique<Rules>());
+    axes.push_back(std::make_unique<Keys>(usual));
+    axes.push_back(std::make_unique<Processes>(usual, false));
+    axes.push_back(std::make_unique<Processes>(usual, true));
+    axes.push_back(std::make_unique<Mounts>(usual, realm));
+    axes.push_back(std::make_unique<Sessions>(usual));
+    axes.push_back(std::make_unique<Rules>(usual));
     return axes;
 }
 

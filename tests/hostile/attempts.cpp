@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -143,6 +144,28 @@ std::vector<Attempt> all_attempts() {
          }},
         {"WriteOutsideOfCcacheFolders", "EACCES",
          [] { return ::open("/var/tmp/x", O_WRONLY | O_CREAT | O_CLOEXEC, 0600); }},
+        // What a waiting worker may, and nobody behind the boundary.
+        {"Getppid", "EPERM", [] { return static_cast<int>(::syscall(SYS_getppid)); }},
+        {"SetTheOwnUser", "EPERM", [] { return static_cast<int>(::syscall(SYS_setresuid, -1, -1, -1)); }},
+        {"Setgroups", forbidden(SYS_setgroups),
+         [] { return static_cast<int>(::syscall(SYS_setgroups, 0, nullptr)); }},
+        {"Capset", forbidden(SYS_capset),
+         [] { return static_cast<int>(::syscall(SYS_capset, nullptr, nullptr)); }},
+        {"Chdir", "EPERM", [] { return ::chdir("/"); }},
+        {"CloseRange", "EPERM", [] { return static_cast<int>(::syscall(SYS_close_range, 100, 101, 0)); }},
+        {"Sigaction", "EPERM",
+         [] {
+             struct sigaction present = {};
+             return ::sigaction(SIGSYS, nullptr, &present);
+         }},
+        {"Seccomp", "EPERM", [] { return static_cast<int>(::syscall(SYS_seccomp, 1, 0, nullptr)); }},
+        {"LandlockVersion", "EPERM",
+         [] { return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1)); }},
+        {"SetALimit", "EPERM",
+         [] {
+             const rlimit limit = {1, 1};
+             return ::setrlimit(RLIMIT_CORE, &limit);
+         }},
         {"MakeAFifo", forbidden(SYS_mknodat),
          [] { return static_cast<int>(::syscall(SYS_mknodat, -100, "/tmp/fifo", 010600, 0)); }},
     };
@@ -154,16 +177,19 @@ TEST_P(Attempts, BehindTheBoundary_IsRefused) {
     const auto& [index, user_namespace] = GetParam();
     const auto attempt = all_attempts()[index];
     const auto container = start({"/tmp/intruder.so"}, {}, user_namespace);
-    const auto ended = must(run_sealed_in(container, host_uid(), [&] { return attempt.make(); }));
-    EXPECT_EQ(attempt.result, ended);
-    EXPECT_FALSE(marked(container));
+    for (const auto crossing : {Crossing::at_once, Crossing::ahead}) {
+        const auto ended =
+            must(run_sealed_in(container, host_uid(), std::function<int()>(attempt.make), crossing));
+        EXPECT_EQ(attempt.result, ended) << static_cast<int>(crossing);
+        EXPECT_FALSE(marked(container));
+    }
 }
 
 class Worker : public BareTest, public testing::WithParamInterface<bool> {};
 
 TEST_P(Worker, BehindTheBoundary_HoldsOneDescriptorBesideNull) {
     const auto container = start({}, {}, GetParam());
-    const auto ended = must(run_sealed_in(container, host_uid(), [] {
+    const std::function<int()> look = [] {
         for (const int fd : {0, 1, 2}) {
             struct stat info{};
             if (::fstat(fd, &info) != 0 || !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3)) return -1;
@@ -172,8 +198,9 @@ TEST_P(Worker, BehindTheBoundary_HoldsOneDescriptorBesideNull) {
         for (int fd = 3; fd < 1024; ++fd)
             if (::fcntl(fd, F_GETFD) >= 0) ++open;
         return open == 1 ? 0 : -1;
-    }));
-    EXPECT_EQ("done", ended);
+    };
+    for (const auto crossing : {Crossing::at_once, Crossing::ahead})
+        EXPECT_EQ("done", must(run_sealed_in(container, host_uid(), look, crossing)));
 }
 
 TEST_P(Worker, BehindTheBoundary_ReachesNoAbstractSocket) {

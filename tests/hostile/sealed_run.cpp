@@ -14,9 +14,21 @@
 #include "privsep/requester.hpp"
 
 namespace nsupcall::test {
+namespace {
+
+std::optional<BoundaryFailure> cross(const BoundaryPlan& plan, Crossing crossing) {
+    if (crossing == Crossing::at_once) return cross_boundary(plan);
+    BoundaryHead head;
+    if (auto failure = begin_boundary(head)) return failure;
+    if (auto failure = drop_bounding_set_ahead(head)) return failure;
+    if (auto failure = install_filter_ahead(head)) return failure;
+    return cross_boundary(plan, head);
+}
+
+}  // namespace
 
 nsutil::Result<std::string> run_sealed_in(const Container& container, std::uint32_t host_uid,
-                                          const std::function<int()>& body) {
+                                          const std::function<int()>& body, Crossing crossing) {
     constexpr auto kPatience = std::chrono::seconds(20);
     auto requester = Requester::open(container.tid());
     if (!requester) return nsutil::propagate(requester);
@@ -40,7 +52,7 @@ nsutil::Result<std::string> run_sealed_in(const Container& container, std::uint3
                                    .write_directories = write,
                                    .cpu_seconds = 20};
         reply.code = EKEYREJECTED;
-        if (const auto failure = cross_boundary(plan)) {
+        if (const auto failure = cross(plan, crossing)) {
             reply.message =
                 std::string("boundary: ") + failure->step + ": " + nsutil::errno_name(failure->error);
         } else {

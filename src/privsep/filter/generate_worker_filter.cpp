@@ -1,17 +1,24 @@
 /// @file
-/// Build-time tool: writes the worker's seccomp program as an array, so that no upcall compiles it.
+/// Build-time tool: writes the worker's seccomp programs as arrays, so that no upcall compiles one.
 ///
 /// Usage: generate_worker_filter [--sanitizer] > worker_filter.inc
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 #include "privsep/filter/seccomp_program.hpp"
 
@@ -123,12 +130,35 @@ constexpr const char* kTrapped[] = {"execve",
                                     "setfsgid",
                                     "capset"};
 
+/// What a worker that waits for its task needs besides, from its fork to the end of the boundary, where the
+/// last program takes it away.
+constexpr const char* kAllowedAhead[] = {
+    "wait4", "set_robust_list", "rt_sigaction", "setitimer", "dup2", "dup3", "close_range", "getppid",
+    // groups, namespaces, root directory, user, capabilities
+    "setgroups", "setresgid", "setns", "fchdir", "chroot", "chdir", "setresuid", "capset",
+    // walls
+    "setrlimit", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"};
+constexpr std::uint64_t kPrctlAhead[] = {PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE,
+                                         PR_GET_DUMPABLE,  PR_CAPBSET_DROP,  PR_SET_NO_NEW_PRIVS,
+                                         PR_CAP_AMBIENT};
+constexpr std::uint64_t kKeyctlAhead[] = {1, 16};  // JOIN_SESSION_KEYRING, ASSUME_AUTHORITY
+/// fork(): a process of its own, in the same namespaces.
+constexpr std::uint64_t kForkFlags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL;
+
+/// What a sanitizer's own machinery calls at any time.
+constexpr const char* kAllowedForSanitizer[] = {"sigaltstack", "rt_sigaction", "prctl", "tgkill"};
+
+template <std::size_t Size>
+bool names(const char* const (&list)[Size], std::string_view call) {
+    return std::find(std::begin(list), std::end(list), call) != std::end(list);
+}
+
 constexpr std::uint64_t kExec = PROT_EXEC;
 constexpr std::uint64_t kSocketType = 0xf;  // SOCK_TYPE_MASK: less SOCK_CLOEXEC and SOCK_NONBLOCK
 
+/// The worker's list but for kTrapped.
 void fill(SeccompProgram& filter, bool sanitizer) {
     for (const char* call : kAllowed) filter.allow(call);
-    for (const char* call : kTrapped) filter.rule(SCMP_ACT_TRAP, call);
     // Anonymous memory only. A file of the container that cannot be mapped at all cannot be half-loaded
     // either: ld.so maps the segments of a library where its headers say, over other libraries' data if need
     // be, before it comes to the first executable one.
@@ -167,7 +197,46 @@ void fill(SeccompProgram& filter, bool sanitizer) {
     // Reading limits, not setting them.
     filter.allow("prlimit64", {SCMP_A0_32(SCMP_CMP_EQ, 0), SCMP_A2_64(SCMP_CMP_EQ, 0)});
     if (sanitizer)
-        for (const char* call : {"sigaltstack", "rt_sigaction", "prctl", "tgkill"}) filter.allow(call);
+        for (const char* call : kAllowedForSanitizer) filter.allow(call);
+}
+
+/// The whole list.
+void fill_whole(SeccompProgram& filter, bool sanitizer) {
+    fill(filter, sanitizer);
+    for (const char* call : kTrapped) filter.rule(SCMP_ACT_TRAP, call);
+}
+
+/// The list, and what is allowed ahead.
+void fill_ahead(SeccompProgram& filter, bool sanitizer) {
+    fill(filter, sanitizer);
+    for (const char* call : kTrapped)
+        if (!names(kAllowedAhead, call) && std::string_view(call) != "clone")
+            filter.rule(SCMP_ACT_TRAP, call);
+    for (const char* call : kAllowedAhead)
+        if (!sanitizer || !names(kAllowedForSanitizer, call)) filter.allow(call);
+    if (!sanitizer)
+        for (const std::uint64_t operation : kPrctlAhead)
+            filter.allow("prctl", {SCMP_A0_32(SCMP_CMP_EQ, operation)});
+    for (const std::uint64_t operation : kKeyctlAhead)
+        filter.allow("keyctl", {SCMP_A0_32(SCMP_CMP_EQ, operation)});
+    filter.allow("clone", {SCMP_A0_64(SCMP_CMP_MASKED_EQ, ~kForkFlags, 0)});
+    filter.allow("personality", {SCMP_A0_64(SCMP_CMP_EQ, 0)});
+    filter.allow("prlimit64", {SCMP_A0_32(SCMP_CMP_EQ, 0), SCMP_A2_64(SCMP_CMP_NE, 0)});
+    filter.allow("seccomp",
+                 {SCMP_A0_32(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER), SCMP_A1_32(SCMP_CMP_EQ, 0)});
+}
+
+/// Takes away what is allowed ahead, and answers it as the whole list does.
+void fill_last(SeccompProgram& filter, bool sanitizer) {
+    const auto take_away = [&](const char* call, std::initializer_list<scmp_arg_cmp> arguments = {}) {
+        if (sanitizer && names(kAllowedForSanitizer, call)) return;
+        filter.rule(names(kTrapped, call) ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM), call, arguments);
+    };
+    for (const char* call : kAllowedAhead) take_away(call);
+    for (const char* call : {"prctl", "clone", "personality", "seccomp"}) take_away(call);
+    for (const std::uint64_t operation : kKeyctlAhead)
+        take_away("keyctl", {SCMP_A0_32(SCMP_CMP_EQ, operation)});
+    take_away("prlimit64", {SCMP_A2_64(SCMP_CMP_NE, 0)});
 }
 
 }  // namespace
@@ -175,15 +244,20 @@ void fill(SeccompProgram& filter, bool sanitizer) {
 int main(int argc, char** argv) {
     const bool sanitizer = argc > 1 && std::strcmp(argv[1], "--sanitizer") == 0;
     return write_for_all([&](std::uint32_t architecture) {
-        SeccompProgram filter(architecture);
-        // A tree: one upcall makes a few hundred calls, each of which walks the program.
-        filter.arrange_as_tree();
-        fill(filter, sanitizer);
-        filter.write("kWorkerFilter");
-        SeccompProgram wider(architecture);
-        wider.arrange_as_tree();
-        fill(wider, sanitizer);
-        for (const char* call : kAllowedForGssproxy) wider.allow(call);
-        wider.write("kWorkerFilterWithGssproxy");
+        const auto write = [&](const char* name, std::uint32_t otherwise, const auto& fill_in) {
+            SeccompProgram filter(architecture, otherwise);
+            // A tree: one upcall makes a few hundred calls, each of which walks the program.
+            filter.arrange_as_tree();
+            fill_in(filter, sanitizer);
+            filter.write(name);
+        };
+        constexpr std::uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
+        write("kWorkerFilter", kRefuse, fill_whole);
+        write("kWorkerFilterWithGssproxy", kRefuse, [](SeccompProgram& filter, bool for_sanitizer) {
+            fill_whole(filter, for_sanitizer);
+            for (const char* call : kAllowedForGssproxy) filter.allow(call);
+        });
+        write("kBoundaryFilter", kRefuse, fill_ahead);
+        write("kLastFilter", SCMP_ACT_ALLOW, fill_last);
     });
 }

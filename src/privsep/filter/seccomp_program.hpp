@@ -17,11 +17,12 @@
 
 namespace nsupcall {
 
-/// A program under construction, for one architecture: what no rule names gets EPERM, another architecture's
-/// call ends the process. Every failure ends the tool.
+/// A program under construction, for one architecture: what no rule names gets `otherwise`, another
+/// architecture's call ends the process. Every failure ends the tool.
 class SeccompProgram {
   public:
-    explicit SeccompProgram(std::uint32_t architecture) : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
+    explicit SeccompProgram(std::uint32_t architecture, std::uint32_t otherwise = SCMP_ACT_ERRNO(EPERM))
+        : context_(seccomp_init(otherwise)) {
         if (context_ == nullptr) die("seccomp_init", ENOMEM);
         if (architecture != seccomp_arch_native()) {
             check("arch", seccomp_arch_add(context_, architecture));

@@ -179,6 +179,19 @@ TEST_F(Rules, Findings_NameFileAndLine) {
     EXPECT_EQ(11U, all.size());
 }
 
+TEST_F(Rules, OneNameInThreeFiles_AreThreeRulesOfWhichTheFirstHolds) {
+    write("[rules]\n 10-a = {\n host = a\n keytab = /etc/a.keytab\n }\n 20-b = {\n host = b\n }\n");
+    write_part("[rules]\n 10-a = {\n host = c\n deny = yes\n }\n 05-first = {\n host = d\n }\n", "1.conf");
+    write_part("[rules]\n 10-a = {\n host = e\n }\n", "2.conf");
+    const auto set = load();
+    std::string all;
+    for (const auto& rule : set.rules())
+        all += fmt::format("{}:{}{} ", rule.name, fmt::join(rule.conditions.hosts, ","), rule.broken ? "!" : "");
+    EXPECT_EQ("05-first:d 10-a:a 10-a:c! 10-a:e! 20-b:b ", all);
+    EXPECT_EQ("/etc/a.keytab", set.match(subject("a")).keytab);
+    EXPECT_TRUE(set.match(subject("c")).deny);
+}
+
 TEST_F(Rules, Unreachable_IsFound) {
     const std::pair<const char*, const char*> unreachable[] = {
         {"", "host = a"},
