@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,10 +17,18 @@
 namespace nsutil {
 namespace {
 
+/// Where this process may be when nothing holds it.
+struct Places {
+    cpu_set_t all = {};
+    bool known = false;
+};
+Places g_places;
+
 /// A wish: where it fails, everything works as well, later.
 void put_on_this_cpu(std::initializer_list<pid_t> tasks) {
     const int cpu = ::sched_getcpu();
     if (cpu < 0 || cpu >= CPU_SETSIZE) return;
+    if (!g_places.known) g_places.known = ::sched_getaffinity(0, sizeof g_places.all, &g_places.all) == 0;
     cpu_set_t here;
     CPU_ZERO(&here);
     CPU_SET(static_cast<std::size_t>(cpu), &here);
@@ -42,6 +51,10 @@ void Child::come_together() const {
     put_on_this_cpu({0, pid_});
 }
 
+void Child::be_anywhere() {
+    if (g_places.known) (void)::sched_setaffinity(0, sizeof g_places.all, &g_places.all);
+}
+
 Result<Child::Forked> Child::fork_with_channel() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("socketpair");
@@ -57,6 +70,11 @@ Result<pid_t> Child::fork_alone() {
     const pid_t pid = ::fork();
     if (pid < 0) return fail_errno("fork");
     return pid;
+}
+
+pid_t Child::fork_sibling() {
+    const auto pid = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+    return pid < 0 ? -errno : static_cast<pid_t>(pid);
 }
 
 void Child::exit_now(int status) {
@@ -125,7 +143,7 @@ Result<int> Child::wait(const Deadline& deadline) {
 }
 
 void Child::kill() noexcept {
-    if (pid_ > 0) (void)::kill(pid_, SIGKILL);
+    if (pid_ > 0 && ours_) (void)::kill(pid_, SIGKILL);
     pid_ = -1;
 }
 

@@ -17,14 +17,16 @@ namespace nsutil {
 
 /// Owns one forked child and the reading end of its channel. A child that is still running when this
 /// object goes is killed; it is not waited for (one that hangs in a file system may not die soon).
+/// One that another process has forked, and looks after, is left to that.
 class Child {
   public:
     Child(Child&& other) noexcept
-        : pid_(std::exchange(other.pid_, -1)), channel_(std::move(other.channel_)) {}
+        : pid_(std::exchange(other.pid_, -1)), ours_(other.ours_), channel_(std::move(other.channel_)) {}
     Child& operator=(Child&& other) noexcept {
         if (this != &other) {
             kill();
             pid_ = std::exchange(other.pid_, -1);
+            ours_ = other.ours_;
             channel_ = std::move(other.channel_);
         }
         return *this;
@@ -55,8 +57,20 @@ class Child {
         return Child(forked->pid, std::move(forked->channel));
     }
 
+    /// Takes a child of another process over, as far as the channel to it goes.
+    [[nodiscard]] static Child adopt(UniqueFd channel) {
+        Child child(-1, std::move(channel));
+        child.ours_ = false;
+        return child;
+    }
+    /// Its number, once it has said so.
+    void name(pid_t pid) noexcept { pid_ = pid; }
+
     /// From now on both stay on the CPU that the caller is on.
     void come_together() const;
+
+    /// The caller may be on any CPU again.
+    static void be_anywhere();
 
     /// Sends the child one message, with copies of the descriptors.
     /// @param descriptors  kDescriptorsMost at most
@@ -73,10 +87,11 @@ class Child {
 
     /// Waits for the child's end and takes its status, for at most until the deadline.
     /// @return the status as waitpid(2) gives it
-    /// @errors ETIMEDOUT; those of waitpid(2)
+    /// @errors ETIMEDOUT; ECHILD it is another process' child; those of waitpid(2)
     [[nodiscard]] Result<int> wait(const Deadline& deadline);
 
     /// Sends SIGKILL where the child has not been waited for. Its number cannot have been reused then.
+    /// Another process' child is left alone: its number may be.
     void kill() noexcept;
 
     /// Gives the child up: it is neither killed nor waited for.
@@ -85,6 +100,8 @@ class Child {
   private:
     template <class Body>
     friend Result<pid_t> spawn_alone(Body&& body);
+    template <class Body>
+    friend int spawn_sibling(Body&& body);
     struct Forked {
         pid_t pid;
         UniqueFd channel;
@@ -92,12 +109,24 @@ class Child {
     Child(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
     [[nodiscard]] static Result<Forked> fork_with_channel();
     [[nodiscard]] static Result<pid_t> fork_alone();
+    [[nodiscard]] static pid_t fork_sibling();
     static void stay_on_this_cpu();
     [[noreturn]] static void exit_now(int status);
 
     pid_t pid_;
+    bool ours_ = true;
     UniqueFd channel_;
 };
+
+/// Forks a child of the caller's own parent: that is who waits for it, and with whom it can be made to end.
+/// No handlers of pthread_atfork(3) run. `body` as in Child::spawn().
+/// @return 0 or the errno of clone(2)
+template <class Body>
+[[nodiscard]] int spawn_sibling(Body&& body) {
+    const pid_t pid = Child::fork_sibling();
+    if (pid == 0) Child::exit_now([&]() noexcept { return std::forward<Body>(body)(); }());
+    return pid < 0 ? -pid : 0;
+}
 
 /// Forks without any tie: the child has no channel, and may be on any CPU. `body` as in Child::spawn().
 /// @return the child's process id, to be waited for by the caller

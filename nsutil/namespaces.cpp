@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <string>
+#include <string_view>
 
 #include "nsutil/bounded_read.hpp"
+#include "nsutil/proc_text.hpp"
 
 namespace nsutil {
 namespace {
@@ -17,16 +19,41 @@ namespace {
 constexpr std::array<const char*, kNamespaceKinds> kNames = {"mnt", "net", "user", "pid"};
 constexpr std::array<const char*, kNamespaceKinds> kPaths = {"ns/mnt", "ns/net", "ns/user", "ns/pid"};
 
+/// All namespaces are files of one file system (Linux fs/nsfs.c). @return its device; 0 where it cannot be had
+dev_t device_of_namespaces() {
+    static const dev_t device = [] {
+        struct stat info = {};
+        return ::stat("/proc/self/ns/mnt", &info) == 0 ? info.st_dev : dev_t{0};
+    }();
+    return device;
+}
+
+/// What the link `path` says, "mnt:[4026531841]": to follow it would make the kernel set up the file behind it.
+Result<ino_t> namespace_inode(int task_dir_fd, const char* path, const std::string& whose) {
+    std::array<char, 64> text = {};
+    const ssize_t size = ::readlinkat(task_dir_fd, path, text.data(), text.size());
+    if (size < 0) {
+        // The link of a task that has exited leads nowhere.
+        if (errno == ENOENT) errno = ESRCH;
+        return fail_errno(std::string(path) + " of " + whose);
+    }
+    std::string_view name(text.data(), static_cast<std::size_t>(size));
+    const auto open = name.find('[');
+    if (open == std::string_view::npos || !name.ends_with(']'))
+        return fail(EPROTO, std::string(path) + " of " + whose + " is no namespace");
+    name.remove_prefix(open + 1);
+    name.remove_suffix(1);
+    const auto inode = parse_number<ino_t>(name);
+    if (!inode) return fail(EPROTO, std::string(path) + " of " + whose + " is no namespace");
+    return *inode;
+}
+
 Result<NamespaceView> view_below(int task_dir_fd, const std::string& whose) {
     NamespaceView view;
-    struct stat info = {};
     for (std::size_t kind = 0; kind < kNamespaceKinds; ++kind) {
-        if (::fstatat(task_dir_fd, kPaths[kind], &info, 0) != 0) {
-            // The link of a task that has exited leads nowhere.
-            if (errno == ENOENT) errno = ESRCH;
-            return fail_errno(std::string(kPaths[kind]) + " of " + whose);
-        }
-        view.ids[kind] = {info.st_dev, info.st_ino};
+        const auto inode = namespace_inode(task_dir_fd, kPaths[kind], whose);
+        if (!inode) return std::unexpected(inode.error());
+        view.ids[kind] = {device_of_namespaces(), *inode};
     }
     // The root may be on a file system that is served from inside the container (fuse-overlayfs). Whoever
     // asks it to be in sync waits for as long as that server likes; device and inode are known without

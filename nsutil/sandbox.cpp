@@ -108,6 +108,10 @@ int set_no_new_privs() {
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
 }
 
+int set_name(const char* name) {
+    return ::prctl(PR_SET_NAME, name, 0, 0, 0) == 0 ? 0 : errno;
+}
+
 int bind_to_parent() {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
     return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;

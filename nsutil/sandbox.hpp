@@ -33,6 +33,9 @@ struct SandboxLimits {
 /// @return 0 or an errno
 [[nodiscard]] int set_no_new_privs();
 
+/// What ps(1) calls this task; 15 bytes count. @return 0 or an errno
+[[nodiscard]] int set_name(const char* name);
+
 /// Kills the caller when its parent thread ends, and keeps others from tracing or dumping it. Both are
 /// undone by the kernel when ids change, so this is called again after that.
 /// @return 0 or an errno

@@ -172,6 +172,7 @@ Result<Question> receive_question(int channel_fd, const nsutil::NamespaceView& o
     if (received->cut || !received->sender) return fail(EPROTO, "more, or less, came than a question");
     if (auto genuine = verify_sender(channel_fd, *received->sender, own); !genuine) return propagate(genuine);
     auto question = parse_question(std::span(buffer).first(received->size));
+    ::explicit_bzero(buffer.data(), received->size);
     if (!question) return question;
     if (!received->descriptor) return fail(EPROTO, "no descriptor came with the question");
     question->keys = std::move(received->descriptor);

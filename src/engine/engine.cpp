@@ -108,7 +108,7 @@ int run(char** argv) {
     if (!listening) return complain(listening.error().text());
     become_plain();
     if (const int error = drop_key_access()) return complain("keys: " + nsutil::errno_name(error));
-    auto pool = Pool::create(listening->get(), options.limits, options.config);
+    auto pool = Pool::create(listening->get(), options.limits, options.socket + ".workers", options.config);
     if (!pool) return complain(pool.error().text());
     const auto end = pool->run();
     if (!end) return complain(end.error().text());

@@ -44,12 +44,14 @@ struct Answer {
     std::uint32_t magic = kAnswerMagic;
     Verb verb = Verb::decline;
     std::int32_t code = 0;            ///< errno, 1 to 4094, of a rejection; else 0
-    std::uint32_t wait_ms = 0;        ///< of a wait; else 0
+    std::uint32_t wait_ms = 0;        ///< of a wait; of a rejection: how long it is held back; else 0
     std::uint32_t payload_bytes = 0;  ///< of an instantiation; else 0
 };
 
 inline constexpr std::int32_t kErrnoMost = 4094;
 inline constexpr std::uint32_t kWaitMsMost = 120'000;
+/// How long a rejection is held back at most. Nobody waits for what became of it then.
+inline constexpr std::uint32_t kHoldMsMost = 2000;
 /// How long a front end waits for the first word.
 inline constexpr std::uint32_t kPatienceMs = 1000;
 

@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 namespace nsupcall::engine {
 namespace {
 
 char* g_begin = nullptr;
 std::size_t g_size = 0;
+
+std::string& original() {
+    static std::string text;
+    return text;
+}
 
 }  // namespace
 
@@ -17,6 +23,11 @@ void remember_command_line(char** argv) {
     for (char** word = argv; *word != nullptr && *word == end; ++word) end = *word + std::strlen(*word) + 1;
     g_begin = argv[0];
     g_size = static_cast<std::size_t>(end - argv[0]);
+    original().assign(g_begin, g_size);
+}
+
+void restore_command_line() {
+    if (!original().empty()) std::memcpy(g_begin, original().data(), g_size);
 }
 
 void set_command_line(std::string_view name, std::string_view word) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include "helpers/last_word.hpp"
 #include "nsutil/bounded_read.hpp"
@@ -39,6 +40,8 @@ Result<void> RemoteKey::finish(const Answer& answer, std::span<const std::byte> 
     answered_ = true;
     if (const int error = send_answer(channel_fd_, answer, payload))
         return fail(error, "answer key " + std::to_string(serial()) + ": the front end has gone");
+    // The front end keeps it for a while; a servant has more to do than to wait for that.
+    if (answer.verb == Verb::reject && answer.wait_ms > 0) return {};
     if (const int error = receive_outcome(channel_fd_))
         return fail(error, "answer key " + std::to_string(serial()) + " by the front end");
     return {};
@@ -54,10 +57,23 @@ Result<void> RemoteKey::instantiate(std::span<const std::byte> payload) const {
 }
 
 Result<void> RemoteKey::reject(int code) const {
+    return reject(code, 0);
+}
+
+Result<void> RemoteKey::reject_forged(int code) const {
+    timespec now = {};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+    constexpr std::int64_t kMilli = 1000, kNanosecondsPerMillisecond = 1'000'000;
+    return reject(code, refusals_.hold_ms(static_cast<std::uint64_t>(
+                            now.tv_sec * kMilli + now.tv_nsec / kNanosecondsPerMillisecond)));
+}
+
+Result<void> RemoteKey::reject(int code, unsigned hold_ms) const {
     if (answered_) return {};
     Answer answer;
     answer.verb = Verb::reject;
     answer.code = code > 0 && code <= kErrnoMost ? code : EKEYREJECTED;
+    answer.wait_ms = hold_ms;
     return finish(answer, {});
 }
 

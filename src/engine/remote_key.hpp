@@ -3,6 +3,7 @@
 /// A key over which a front end holds the authority.
 
 #include "engine/channel.hpp"
+#include "engine/refusals.hpp"
 #include "keys/key_service.hpp"
 
 namespace nsupcall::engine {
@@ -12,21 +13,25 @@ class RemoteKey final : public PendingKey {
   public:
     /// @param question    borrowed
     /// @param channel_fd  borrowed
-    RemoteKey(const Question& question, int channel_fd)
-        : PendingKey(question.key), question_(question), channel_fd_(channel_fd) {}
+    /// @param refusals    borrowed
+    RemoteKey(const Question& question, int channel_fd, const Refusals& refusals)
+        : PendingKey(question.key), question_(question), channel_fd_(channel_fd), refusals_(refusals) {}
 
     [[nodiscard]] nsutil::Result<std::string> describe() const override { return question_.description; }
     [[nodiscard]] nsutil::Result<void> instantiate(std::span<const std::byte> payload) const override;
     /// After a payload that could not be put on the key this does nothing: the front end has rejected it.
     [[nodiscard]] nsutil::Result<void> reject(int code) const override;
+    [[nodiscard]] nsutil::Result<void> reject_forged(int code) const override;
     [[nodiscard]] nsutil::Result<std::string> visible_keys() const override;
     void use_deadline(const nsutil::Deadline& deadline) const override;
 
   private:
+    [[nodiscard]] nsutil::Result<void> reject(int code, unsigned hold_ms) const;
     [[nodiscard]] nsutil::Result<void> finish(const Answer& answer, std::span<const std::byte> payload) const;
 
     const Question& question_;
     int channel_fd_;
+    const Refusals& refusals_;
     mutable bool answered_ = false;
 };
 

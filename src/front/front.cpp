@@ -255,8 +255,16 @@ bool sound(const Answer& answer, long size) {
     return answer.magic == engine::kAnswerMagic && (of_payload || of_wait || of_code) &&
            size == static_cast<long>(sizeof answer + answer.payload_bytes) &&
            answer.payload_bytes <= engine::kPayloadMost && (answer.payload_bytes > 0) == of_payload &&
-           (answer.wait_ms > 0) == of_wait && answer.wait_ms <= engine::kWaitMsMost &&
+           (answer.wait_ms > 0 || !of_wait) &&
+           answer.wait_ms <= (of_wait ? engine::kWaitMsMost : of_code ? engine::kHoldMsMost : 0) &&
            (answer.code > 0) == of_code && answer.code >= 0 && answer.code <= engine::kErrnoMost;
+}
+
+/// Lets whoever is refused wait. Linux writes back what is left when a signal interrupts it.
+void hold(std::uint32_t wait_ms, long signals) {
+    pollfd waiting = {static_cast<int>(signals), POLLIN, 0};
+    timespec left = {wait_ms / 1000, static_cast<long>(wait_ms % 1000) * kNanosecondsPerMillisecond};
+    while (call(__NR_ppoll, word(&waiting), signals < 0 ? 0 : 1, word(&left), 0, 0) == -EINTR) continue;
 }
 
 /// Puts the engine's answer on the key. Returns where it gave none.
@@ -285,6 +293,7 @@ void answer_by(Engine& engine, std::int32_t key, std::uint64_t started_ns) {
             done = keyctl(KEYCTL_INSTANTIATE, key, word(g_answer + sizeof answer), answer.payload_bytes);
             if (done < 0) (void)reject(key, static_cast<std::int32_t>(-done));
         } else {
+            if (answer.wait_ms > 0) hold(answer.wait_ms, signals);
             done = reject(key, answer.code);
         }
         engine.tell(done);

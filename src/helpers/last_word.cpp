@@ -15,7 +15,7 @@ constexpr int kNoticeMs = 200;  // nearly every upcall has ended by then
 
 const KeySerial* g_key = nullptr;
 LastWord g_word = {};
-pid_t g_owner = 0;
+volatile pid_t g_owner = 0;  // 0: nobody has anything to say
 volatile std::sig_atomic_t g_noticed = 0;  // milliseconds that are left after the notice; 0: none is due
 
 void set_timer(int wait_ms) {
@@ -38,7 +38,7 @@ int code_for(int number) {
 void on_signal(int number) {
     const int error = errno;
     // A child that was forked a moment ago has the handlers, but not the right to answer.
-    const bool owner = ::getpid() == g_owner;
+    const bool owner = g_owner != 0 && ::getpid() == g_owner;
     if (number == SIGALRM && owner && g_noticed > 0) {
         const int left_ms = g_noticed;
         g_noticed = 0;
@@ -56,6 +56,12 @@ void on_signal(int number) {
 void arm_last_word(const KeySerial& key, const nsutil::Deadline& deadline) {
     g_key = &key;
     arm_last_word({.reject = reject_own_key}, deadline);
+}
+
+void disarm_last_word() {
+    g_owner = 0;
+    const itimerval never = {};
+    (void)::setitimer(ITIMER_REAL, &never, nullptr);
 }
 
 void arm_last_word(const LastWord& word, const nsutil::Deadline& deadline) {

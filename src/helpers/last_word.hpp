@@ -29,4 +29,7 @@ void arm_last_word(const KeySerial& key, const nsutil::Deadline& deadline);
 /// The same for a process that has no authority over the key.
 void arm_last_word(const LastWord& word, const nsutil::Deadline& deadline);
 
+/// There is no key to be answered any more: whatever ends this process now only ends it.
+void disarm_last_word();
+
 }  // namespace nsupcall

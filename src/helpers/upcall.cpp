@@ -198,6 +198,7 @@ SpnegoEnd answer_spnego_key(const HelperOptions& options, const PendingKey& key,
         auto spnego = options.spnego;
         spnego.deadline_changed = [&](const nsutil::Deadline& changed) { key.use_deadline(changed); };
         record.outcome = answer_spnego(record.request, spnego, deadline);
+        if (record.outcome.declined) return {.status = kExitNobody, .declined = true};
         const auto& reply = record.outcome.reply;
         if (reply.code == 0) {
             const auto payload = make_spnego_payload(reply.session_key, reply.token);
@@ -212,15 +213,17 @@ SpnegoEnd answer_spnego_key(const HelperOptions& options, const PendingKey& key,
         tell(options, record, 0, {});
         log_answer(record, 0, {});
         log_debug(options, record, deadline);
-        return {kExitAnswered, false};
+        return {.status = kExitAnswered};
     }
-    auto rejected = key.reject(error->code);
+    // What cannot be parsed is no kernel's either, whoever asks.
+    auto rejected = record.forged || !request ? key.reject_forged(error->code) : key.reject(error->code);
     // Not answering would cost the asker the kernel's own 60 seconds: once more, with a code that is valid.
     if (!rejected) rejected = key.reject(EKEYREJECTED);
     tell(options, record, error->code, error->text());
     log_answer(record, error->code, error->text());
     log_debug(options, record, deadline);
-    return {rejected ? kExitRejected : kExitNobody, record.outcome.reply.worker_lost};
+    return {.status = rejected ? kExitRejected : kExitNobody,
+            .worker_lost = record.outcome.reply.worker_lost};
 }
 
 int answer_key(const HelperOptions& options, const nsutil::Deadline& deadline) {

@@ -20,6 +20,7 @@ namespace nsupcall {
 struct SpnegoEnd {
     int status = 0;            ///< kExitAnswered, kExitRejected, kExitNobody
     bool worker_lost = false;  ///< the worker crashed, was killed, or did what no worker does
+    bool declined = false;     ///< nothing was done: another process must answer
 };
 
 /// Answers a request for a SPNEGO token, whoever holds the authority over the key. Logs one record.

@@ -41,6 +41,9 @@ class PendingKey {
     /// @param code  an errno, 1 to 4094
     [[nodiscard]] virtual nsutil::Result<void> reject(int code) const = 0;
 
+    /// The same for a request that no kernel would make; the asker may have to wait for it.
+    [[nodiscard]] virtual nsutil::Result<void> reject_forged(int code) const { return reject(code); }
+
     /// What /proc/keys shows to the holder of the authority: the key's own line, and the asker's.
     [[nodiscard]] virtual nsutil::Result<std::string> visible_keys() const = 0;
 

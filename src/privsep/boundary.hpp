@@ -52,7 +52,7 @@ struct BoundaryHead {
 
 /// For who has time: installs the first of the two seccomp programs (boundary_filter()), so that the boundary
 /// needs the short one only. No program can be executed and no file mapped from then on, so gssproxy's
-/// interposer cannot be loaded, and rehearse_token() has to come before.
+/// interposer cannot be loaded.
 /// @return as begin_boundary()
 [[nodiscard]] std::optional<BoundaryFailure> install_filter_ahead(BoundaryHead& head);
 

@@ -18,8 +18,9 @@ class EmergencyReply {
     /// @return 0 or an errno
     [[nodiscard]] static int arm(int reply_fd, const nsutil::Deadline& deadline);
 
-    /// The same in two halves: the handlers, and the timer once there is a deadline.
+    /// The same in parts: the handlers, the channel, and the timer once there is a deadline.
     [[nodiscard]] static int arm_handlers(int reply_fd);
+    static void use_channel(int reply_fd);
     [[nodiscard]] static int arm_timer(const nsutil::Deadline& deadline);
 
     /// Keeps `reply` ready in its encoded form; its code and end are overwritten when it is sent.

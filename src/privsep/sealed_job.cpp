@@ -21,7 +21,7 @@ constexpr std::uint32_t kNobody = 65534;
 std::string describe_end(nsutil::Child& child) {
     constexpr auto kPatience = std::chrono::milliseconds(100);
     const auto status = child.wait(nsutil::Deadline::after(kPatience));
-    if (!status) return "it was still running";
+    if (!status) return status.error().code == ETIMEDOUT ? "it was still running" : "how, its parent knows";
     if (WIFSIGNALED(*status)) return std::string("killed by ") + ::sigdescr_np(WTERMSIG(*status));
     return "exit status " + std::to_string(WEXITSTATUS(*status));
 }

@@ -21,12 +21,14 @@ namespace {
 using nsutil::propagate;
 using nsutil::Result;
 
-/// @param worker  where the worker is kept when it has replied; nothing else is to be done with it
-Reply run(const WorkerTask& task, ReadyWorker* ready, std::optional<nsutil::Child>& worker,
+/// @param worker  where the worker is kept when it has replied; nothing else is to be done with it. Empty
+///                afterwards: there was none
+Reply run(const WorkerTask& task, WorkerSource* workers, std::optional<nsutil::Child>& worker,
           const nsutil::Deadline& deadline) {
     worker.reset();
-    auto given = ready != nullptr ? ready->give(task, deadline) : std::nullopt;
-    if (given) {
+    if (workers != nullptr) {
+        auto given = workers->give(task, deadline);
+        if (!given) return failed_reply(EAGAIN, "there is no worker for this task");
         worker.emplace(std::move(*given));
     } else {
         const pid_t broker = ::getpid();
@@ -60,6 +62,15 @@ Examined take_findings(const Place& place, std::uint32_t inside_uid, Reply& repl
         }
     }
     return examined;
+}
+
+/// What only a fork carries over to the worker: secrets of the host in the broker's memory, and libraries. A
+/// broker that goes on to serve others must not even load them.
+bool takes_a_fork(const SpnegoOptions& options, const Settings& settings) {
+    return options.examine != nullptr || !options.krb5_conf.empty() ||
+           settings.gssproxy != GssProxyChoice::never ||
+           (settings.allows(Source::keytab) && !(options.keytab.empty() && settings.keytab.empty())) ||
+           (settings.allows(Source::host_ccache) && !settings.host_ccaches.empty());
 }
 
 std::uint32_t creduid_of(const SpnegoRequest& request, const SpnegoOptions& options) {
@@ -132,7 +143,8 @@ class Attempt {
             options_.sessions, settings_, requester_, place,
             {creduid_, task.query.user, {settings_.keytab, options_.keytab, options_.krb5_conf}});
         task.query.kept_tickets = task.examine == nullptr ? keeper.take(deadline_) : keeper.peek();
-        auto reply = run(task, options_.ready_worker, worker_, deadline_);
+        asked_for_worker_ = true;
+        auto reply = run(task, options_.workers, worker_, deadline_);
         if (task.examine == nullptr)
             keeper.put(reply);
         else
@@ -146,6 +158,8 @@ class Attempt {
 
     [[nodiscard]] std::vector<Examined>& examined() { return examined_; }
     [[nodiscard]] std::optional<nsutil::Child>& worker() { return worker_; }
+    /// Whether the last task was nobody's.
+    [[nodiscard]] bool lacked_worker() const { return asked_for_worker_ && !worker_; }
     /// What the log should tell of the last attempt.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -176,6 +190,7 @@ class Attempt {
     std::vector<std::string> notes_;
     std::vector<Examined> examined_;
     std::optional<nsutil::Child> worker_;
+    bool asked_for_worker_ = false;
 };
 
 }  // namespace
@@ -222,6 +237,8 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         outcome.reply = failed_reply(place.error().code, place.error().text());
         return outcome;
     }
+    outcome.declined = options.workers != nullptr && takes_a_fork(options, settings);
+    if (outcome.declined) return outcome;
     Attempt attempt(request, options, settings, who, deadline);
     if (auto prepared = attempt.prepare(); !prepared) {
         outcome.reply = failed_reply(prepared.error().code, prepared.error().text());
@@ -238,6 +255,8 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }
+    outcome.declined = options.workers != nullptr &&
+                       (attempt.lacked_worker() || (outcome.reply.worker_lost && !options.workers->lives()));
     outcome.examined = std::move(attempt.examined());
     if (attempt.worker()) outcome.worker.emplace(std::move(*attempt.worker()));
     for (const auto& note : attempt.notes()) outcome.place->notes.push_back(note);

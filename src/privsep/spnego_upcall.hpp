@@ -34,8 +34,9 @@ struct SpnegoOptions {
     std::string config = kConfigPath;  ///< --config: the rules; its folder is the same with ".d" behind
     /// Called where a rule sets another deadline than the one that was given. May be empty.
     std::function<void(const nsutil::Deadline&)> deadline_changed{};
-    /// Does the first task that it can; null: each worker is forked for its task.
-    ReadyWorker* ready_worker = nullptr;
+    /// Where workers come from; the request is declined where they cannot do it. Null: each is forked for its
+    /// task.
+    WorkerSource* workers = nullptr;
     /// Rules that were read ahead, used where they are still those of `config`. May be null.
     const PreparedRules* prepared_rules = nullptr;
     /// The request is not answered, only walked through by this (privsep/examiner.hpp); nothing is stored.
@@ -54,6 +55,8 @@ struct Examined {
 
 /// One answered request.
 struct SpnegoOutcome {
+    /// It takes a worker that is forked for its task, which this process does not: nothing was done.
+    bool declined = false;
     std::optional<Requester> requester;        ///< nothing where it was never found
     Reply reply;                               ///< a token, or an errno with its reason; examined: no token
     std::optional<Place> place;                ///< where it was answered, or last tried

@@ -18,7 +18,7 @@ Result<void> make_real_time(const test::TestEngine& engine) {
     // The engine first: what it forks from then on inherits.
     if (::sched_setscheduler(engine.pid(), SCHED_FIFO, &parameter) != 0)
         return nsutil::fail_errno("real-time priority");
-    for (const pid_t pid : engine.servants())
+    for (const pid_t pid : engine.children())
         if (::sched_setscheduler(pid, SCHED_FIFO, &parameter) != 0 && errno != ESRCH)
             return nsutil::fail_errno("real-time priority");
     return {};
@@ -48,7 +48,7 @@ SideSpec BenchEngine::side(std::string name) const {
 }
 
 std::vector<pid_t> BenchEngine::processes() const {
-    auto all = engine_.servants();
+    auto all = engine_.children();
     all.push_back(engine_.pid());
     return all;
 }

@@ -34,6 +34,7 @@ class BenchEngine {
     /// The engine and its children.
     [[nodiscard]] std::vector<pid_t> processes() const;
     [[nodiscard]] const test::TestEngine& engine() const { return engine_; }
+    void stop() { engine_.stop(); }
 
   private:
     BenchEngine(test::TempDir folder, test::TestEngine engine)

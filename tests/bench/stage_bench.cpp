@@ -113,11 +113,11 @@ int run(const Options& options) {
     const auto stamps = (folder.path() / "stamps").string(), report = (folder.path() / "report").string();
     const bool by_engine = options.ours == "engine";
     const std::vector<std::string> preload = {"LD_PRELOAD=" + options.probe, "STAGE_PROBE_FILE=" + stamps,
-                                              std::string("STAGE_PROBE_BROKER=") + (by_engine ? "1" : "0")};
+                                              std::string("STAGE_PROBE_ENGINE=") + (by_engine ? "1" : "0")};
     std::optional<BenchEngine> engine;
     SideSpec ours{"nsupcall, helper", options.ours, {"--test-type=cifs.spnego", "%k"}, SideKind::our_helper};
     if (by_engine) {
-        engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time, {}, preload)));
+        engine.emplace(must(BenchEngine::start(BenchEngine::Priority::real_time, {"--idle=2"}, preload)));
         ours = engine->side("nsupcall, engine");
     }
     ours.add_options(records.options());

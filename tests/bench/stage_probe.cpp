@@ -3,9 +3,10 @@
 /// very program that is installed.
 ///
 /// Broker and worker write into one shared page; the broker writes it out as lines "b|w name nanoseconds"
-/// (CLOCK_MONOTONIC), with a line "-" behind, to the file named by STAGE_PROBE_FILE when it ends.
-/// STAGE_PROBE_BROKER says which process the broker is: 0 the program itself (a helper), 1 its children (an
-/// engine). Each stamp costs some 50 ns, and the preloading itself comes before the first.
+/// (CLOCK_MONOTONIC), with a line "-" behind, to the file named by STAGE_PROBE_FILE when it ends, or waits for
+/// the next front end. STAGE_PROBE_ENGINE says what the program is: 0 a helper, whose child is the worker, 1 an
+/// engine, whose children give themselves their names; a worker's stamps count from its task on. Each stamp
+/// costs some 50 ns, and the preloading itself comes before the first.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <keyutils.h>
 #include <krb5.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,8 +43,9 @@ struct Page {
 };
 Page* g_page = nullptr;
 const char* g_file = nullptr;
-int g_generation = 0;  // of this process: forks since the program began
-int g_broker = 0;      // of the broker
+bool g_of_engine = false;
+enum class Role : std::uint8_t { none, broker, waiting, worker };
+Role g_role = Role::broker;
 
 long now() {
     timespec time = {};
@@ -51,18 +54,18 @@ long now() {
 }
 
 void stamp_at(const char* name, long nanoseconds) {
-    if (g_page == nullptr) return;
+    if (g_page == nullptr || g_role == Role::none || g_role == Role::waiting) return;
     const unsigned at = g_page->used.fetch_add(1);
-    if (at < g_page->stamps.size()) g_page->stamps[at] = {name, nanoseconds, g_generation > g_broker};
+    if (at < g_page->stamps.size()) g_page->stamps[at] = {name, nanoseconds, g_role == Role::worker};
 }
 
 void stamp(const char* name) {
     if (g_page != nullptr) stamp_at(name, now());
 }
 
-/// Of each broker, whose worker inherits it.
+/// Inherited by whoever is forked.
 void map_page() {
-    if (g_file == nullptr || g_generation != g_broker) return;
+    if (g_file == nullptr) return;
     void* page = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page != MAP_FAILED) g_page = static_cast<Page*>(page);
 }
@@ -78,8 +81,11 @@ std::uint32_t magic_of(const msghdr* message, std::size_t size) {
 void stamp_received(const msghdr* message, std::size_t size) {
     using namespace nsupcall::engine;
     const auto magic = magic_of(message, size);
-    if (g_generation > g_broker) return stamp("task-read");
+    if (g_role == Role::waiting) g_role = Role::worker;
+    if (g_role == Role::worker) return stamp("task-read");
     if (magic == kOutcomeMagic && size == sizeof(Outcome)) return stamp("front-end-done");
+    constexpr std::size_t kHelloSize = 8;  // a worker says who it is
+    if (size == kHelloSize) return stamp("worker-met");
     if (magic != kAskMagic || size < sizeof(Ask)) return stamp("reply-received");
     Ask ask;
     std::memcpy(&ask, message->msg_iov[0].iov_base, sizeof ask);
@@ -105,8 +111,9 @@ void write_out() {
 
 __attribute__((constructor)) void begin() {
     g_file = std::getenv("STAGE_PROBE_FILE");
-    const char* broker = std::getenv("STAGE_PROBE_BROKER");
-    g_broker = broker != nullptr ? std::atoi(broker) : 0;
+    const char* engine = std::getenv("STAGE_PROBE_ENGINE");
+    g_of_engine = engine != nullptr && std::atoi(engine) == 1;
+    if (g_of_engine) g_role = Role::none;
     map_page();
     stamp("loaded");
 }
@@ -119,10 +126,7 @@ pid_t fork() noexcept {
     static const auto real = next<pid_t (*)()>("fork");
     stamp("to-fork");
     const pid_t pid = real();
-    if (pid == 0) {
-        ++g_generation;
-        map_page();
-    }
+    if (pid == 0 && !g_of_engine) g_role = Role::worker;
     stamp(pid == 0 ? "runs" : "forked");
     return pid;
 }
@@ -213,8 +217,25 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     return result;
 }
 
+int prctl(int option, ...) noexcept {
+    va_list list;
+    va_start(list, option);
+    std::array<unsigned long, 4> a;
+    for (auto& word : a) word = va_arg(list, unsigned long);
+    va_end(list);
+    static const auto real =
+        next<int (*)(int, unsigned long, unsigned long, unsigned long, unsigned long)>("prctl");
+    if (g_of_engine && option == PR_SET_NAME) {
+        const auto* name = reinterpret_cast<const char*>(a[0]);  // NOLINT(performance-no-int-to-ptr)
+        g_role = std::strcmp(name, "worker") == 0 ? Role::waiting : Role::broker;
+    }
+    return real(option, a[0], a[1], a[2], a[3]);
+}
+
 int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
     static const auto real = next<int (*)(int, sockaddr*, socklen_t*, int)>("accept4");
+    if (g_page != nullptr && g_role == Role::broker && g_page->used > 0) write_out();
+    if (g_page != nullptr && g_role == Role::broker) g_page->used = 0;
     const int result = real(fd, address, size, flags);
     stamp("front-end-there");
     return result;
@@ -222,7 +243,7 @@ int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
 
 [[noreturn]] void _exit(int status) {
     stamp("to-exit");
-    if (g_page != nullptr && g_generation == g_broker) write_out();
+    if (g_page != nullptr && g_role == Role::broker && !g_of_engine) write_out();
     ::syscall(SYS_exit_group, status);
     __builtin_unreachable();
 }

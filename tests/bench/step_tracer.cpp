@@ -8,7 +8,7 @@
 /// valgrind needs executable memory, which a worker may not have, and performance counters are missing in
 /// many virtual machines; a processor's single steps are always there. REPORT gets "traced" once it is under
 /// way, and in the end a line for each process:
-/// `<sealed|open> <count> <of these in its own program file> <KiB>`; "sealed" is one with a seccomp filter,
+/// `<sealed|open> <count> <of these in its own program file> <KiB>`; "sealed" is one behind the boundary,
 /// KiB its proportional set size when it ends.
 ///
 /// Instructions are counted from the program's entry point on, after the dynamic linker. A string instruction
@@ -93,10 +93,11 @@ std::uint64_t proportional_kib(pid_t pid) {
     return kib;
 }
 
-bool has_seccomp_filter(pid_t pid) {
+/// A worker that waits has a seccomp program, too, but not what only the boundary sets.
+bool is_sealed(pid_t pid) {
     std::ifstream status(proc_path(pid, "status"));
     for (std::string line; std::getline(status, line);)
-        if (line == "Seccomp:\t2") return true;
+        if (line == "NoNewPrivs:\t1") return true;
     return false;
 }
 
@@ -205,7 +206,7 @@ class Tracer {
         const int signal = WSTOPSIG(status), event = status >> 16;
         if (event == PTRACE_EVENT_EXIT) {
             if (unit_ == Unit::nanoseconds) tracee.count = nanoseconds(pid);
-            tracee.sealed = has_seccomp_filter(pid);
+            tracee.sealed = is_sealed(pid);
             tracee.kib = proportional_kib(pid);
             return resume(pid);
         }

@@ -1,6 +1,10 @@
 #include "bench/storm.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "bench/token_problem.hpp"
+#include "nsutil/unique_fd.hpp"
 #include "support/key_request.hpp"
 
 namespace nsupcall::bench {
@@ -9,6 +13,7 @@ namespace {
 using nsutil::Result;
 
 constexpr std::uint32_t kGamesUid = 5, kGamesGid = 60;  // cifs-utils wants a user whom the host knows
+constexpr unsigned kSettleUs = 50'000;
 constexpr const char* kCcache = "/tmp/krb5cc_5";
 
 test::ContainerFile ccache_file(const std::string& content) {
@@ -47,20 +52,28 @@ Result<void> Fleet::ask(std::size_t first, std::size_t count, unsigned side, con
     using Clock = std::chrono::steady_clock;
     const auto batch = std::span(members_).subspan(first, count);
     std::vector<test::KeyRequest> requests;
-    const auto begin = Clock::now();
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return nsutil::fail_errno("pipe");
+    const nsutil::UniqueFd gate(ends[0]), opener(ends[1]);
     for (const auto& member : batch) {
         test::UpcallFields fields;
         fields.host = realm.service_host();
         fields.address = Side::address_of(side);
         fields.uid = fields.creduid = kGamesUid;
         fields.pid = member.container.tid();
-        auto request = test::KeyRequest::start(fields.description());
+        auto request = test::KeyRequest::start_held(fields.description(), gate.get());
         if (!request) return nsutil::propagate(request);
         requests.push_back(std::move(*request));
     }
+    // All are there and wait.
+    (void)::usleep(kSettleUs);
+    const auto begin = Clock::now();
+    const std::string go(count, '.');
+    if (::write(opener.get(), go.data(), go.size()) != static_cast<ssize_t>(go.size()))
+        return nsutil::fail_errno("let the requests go");
     std::vector<test::KeyAnswer> answers;
     for (auto& request : requests) {
-        auto answer = request.finish();
+        auto answer = request.receive();
         if (!answer) return nsutil::propagate(answer);
         answers.push_back(std::move(*answer));
     }

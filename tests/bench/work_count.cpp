@@ -75,15 +75,6 @@ Result<Report> ask_traced(const Scenario& scenario, const test::Realm& realm,
     return report;
 }
 
-/// `pids` and all their children.
-std::vector<pid_t> with_children(std::vector<pid_t> pids) {
-    for (std::size_t at = 0; at < pids.size(); ++at) {
-        std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pids[at]));
-        for (pid_t child = 0; children >> child;) pids.push_back(child);
-    }
-    return pids;
-}
-
 /// Nanoseconds.
 std::uint64_t on_processor(pid_t pid) {
     std::ifstream statistics(fmt::format("/proc/{}/schedstat", pid));
@@ -99,13 +90,13 @@ bool sleeps(pid_t pid) {
     return false;
 }
 
-/// What an engine keeps ready, once it has made it ready: its servants, and theirs.
+/// What an engine keeps ready, once it has made it ready: servants and workers.
 std::vector<pid_t> settled(const test::TestEngine& engine) {
     constexpr int kLooks = 10, kLooksMost = 500;
     std::vector<pid_t> pids;
     for (int quiet = 0, looks = 0; quiet < kLooks && looks < kLooksMost; ++quiet, ++looks) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        auto now = with_children(engine.servants());
+        auto now = engine.children();
         if (now != pids || !std::ranges::all_of(now, sleeps)) quiet = 0;
         pids = std::move(now);
     }
@@ -150,7 +141,13 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
     const auto before = on_processor(engine->engine().pid());
     auto front = ask_traced(scenario, realm, tracer, side, kFrontNumber, unit);
     if (!front) return nsutil::propagate(front, "front end");
-    // The servant writes its records when the key has been answered.
+    const auto engine_time = [&] {
+        (void)settled(engine->engine());
+        return on_processor(engine->engine().pid()) - before;
+    };
+    // The servant writes its records when the key has been answered, and then waits for the next.
+    const auto of_engine = engine_time();
+    engine->stop();
     if (!eventually([&] { return !attached->alive(); }))
         return nsutil::fail(ETIMEDOUT, "the servant does not end");
     const auto report = read_report(path);
@@ -158,10 +155,7 @@ Result<Work> count_engine(const Scenario& scenario, const test::Realm& realm,
         return nsutil::fail(EPROTO, "the tracer saw no servant or no worker: " +
                                         test::read_file(command.log_file).value_or(""));
     Work work = {{"front", front->open}, {"servant", report.open}, {"worker", report.sealed}};
-    if (unit == WorkUnit::nanoseconds) {
-        (void)settled(engine->engine());
-        work["engine"].count = on_processor(engine->engine().pid()) - before;
-    }
+    if (unit == WorkUnit::nanoseconds) work["engine"].count = of_engine;
     return work;
 }
 

@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -82,8 +84,8 @@ class FaultTest : public UpcallTest {
             Daemon::start({.argv = {NSUPCALL_INJECT_PATH, "--plan=" + plan_.string(), "--engine",
                                     NSUPCALL_TRACED_ENGINE_PATH, "--idle=2", "--socket=" + socket.string()},
                            .log_file = (folder_->path() / "engine.log").string()})));
-        for (int at = 0; at < 500 && children(engine_pid()).size() < 2; ++at) ::usleep(10'000);
-        ASSERT_EQ(2U, children(engine_pid()).size())
+        await_idle_engine();
+        ASSERT_EQ(kIdleChildren, children(engine_pid()).size())
             << "the engine does not start: " << read_file(folder_->path() / "engine.log").value_or("");
         ask_front(socket.string(), std::move(more));
     }
@@ -111,9 +113,22 @@ class FaultTest : public UpcallTest {
         return all.empty() ? 0 : all.front();
     }
 
-    /// Until it has its two idle servants again and no others.
+    /// Two servants, a worker for each, one besides, and the nursery.
+    static constexpr std::size_t kIdleChildren = 6;
+
+    /// Until it has these again and no others, and servants have met their workers, which sleep in recvmsg then.
     void await_idle_engine() const {
-        for (int tries = 0; tries < 500 && children(engine_pid()).size() != 2; ++tries) ::usleep(10'000);
+        const auto idle = [&] {
+            const auto all = children(engine_pid());
+            const auto met = std::ranges::count_if(all, [](pid_t pid) {
+                constexpr int kRecvmsg = SYS_recvmsg;
+                return read_file(fmt::format("/proc/{}/syscall", pid))
+                    .value_or("")
+                    .starts_with(fmt::format("{} ", kRecvmsg));
+            });
+            return all.size() == kIdleChildren && met == 2;
+        };
+        for (int tries = 0; tries < 500 && !idle(); ++tries) ::usleep(10'000);
     }
 
     void set_plan(const std::string& role, long at, const std::string& kind) const {

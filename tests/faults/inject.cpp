@@ -7,14 +7,16 @@
 ///
 /// FILE holds the plan (plan.hpp); what happened is written beside it, to FILE.out. The broker is the helper
 /// itself, and the worker what it forks. Of an engine the broker is the servant that has accepted a
-/// connection, and the worker what it has forked by then or forks later; their calls count from then on. The
-/// plan is read anew for each, and only one may be under way at a time. With a plan for an old kernel the
-/// engine itself lives on that kernel.
+/// connection, until it waits for the next, and the worker the one that it had met by then; their calls count
+/// from then on. The plan is read anew for each, and only one may be under way at a time. With a plan for an
+/// old kernel the engine itself lives on that kernel.
 ///
 /// A program, so that request-key can run it; a tracer of its own, since strace counts calls of all processes
 /// as one and costs ten times as much.
 
 #include <linux/keyctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "plan.hpp"
 #include "registers.hpp"
@@ -47,11 +50,24 @@ bool is_pidfd(pid_t pid, unsigned long fd) {
     return ::readlink(link.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "pidfd") != nullptr;
 }
 
-pid_t parent_of(pid_t pid) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with("PPid:")) return std::atoi(line.c_str() + sizeof "PPid:");
-    return 0;
+/// Servants and workers call themselves that.
+bool is_worker(pid_t pid) {
+    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+    std::string name;
+    std::getline(comm, name);
+    return name == "worker";
+}
+
+/// Who is at the other end of the socket `fd` of process `pid`.
+pid_t peer_of(pid_t pid, int fd) {
+    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    const int copy = static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+    ucred peer = {};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(copy, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) die("peer of a worker");
+    (void)::close(copy);
+    (void)::close(pidfd);
+    return peer.pid;
 }
 
 enum class Role : std::uint8_t { engine, idle, waiting, broker, worker };
@@ -63,6 +79,7 @@ struct Task {
     bool answering = false, makes_keyring = false;
     long call = -1;
     std::uint32_t keyring = 0;  ///< that a worker has made while it waited
+    pid_t owner = 0;            ///< the servant that has met a worker
 };
 
 class Tracer {
@@ -96,7 +113,10 @@ class Tracer {
 
   private:
     using Clock = std::chrono::steady_clock;
-    static constexpr auto kGrace = std::chrono::milliseconds(500);
+    /// An engine ends within two seconds what does not end by itself.
+    [[nodiscard]] std::chrono::milliseconds grace() const {
+        return std::chrono::milliseconds(of_engine_ ? 3000 : 500);
+    }
 
     [[nodiscard]] int under_way() const {
         int count = 0;
@@ -123,7 +143,7 @@ class Tracer {
         tasks_.erase(pid);
         if (pid == broker_) {
             broker_gone_ = true;
-            grace_end_ = Clock::now() + kGrace;
+            grace_end_ = Clock::now() + grace();
         }
         if (of_engine_ && broker_gone_ && under_way() == 0) tell();
     }
@@ -139,7 +159,7 @@ class Tracer {
     void on_stop(pid_t pid, int status) {
         const bool is_new = !tasks_.contains(pid);
         auto& task = tasks_[pid];
-        if (is_new) task.role = role_of_new(parent_of(pid));
+        if (is_new) task.role = of_engine_ ? Role::idle : Role::worker;
         const int signal = WSTOPSIG(status);
         int deliver = 0;
         if (signal == (SIGTRAP | 0x80))
@@ -149,13 +169,6 @@ class Tracer {
         (void)::ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
     }
 
-    [[nodiscard]] Role role_of_new(pid_t parent) const {
-        if (!of_engine_) return Role::worker;
-        if (parent == root_) return Role::idle;
-        const auto found = tasks_.find(parent);
-        return found != tasks_.end() && found->second.role == Role::idle ? Role::waiting : Role::worker;
-    }
-
     void on_entry(pid_t pid, Task& task) {
         Registers registers(pid);
         if (registers.gone()) return;
@@ -163,6 +176,7 @@ class Tracer {
         task.call = registers.call();
         const auto operation = registers.argument();
         task.makes_keyring = task.call == SYS_keyctl && operation == KEYCTL_JOIN_SESSION_KEYRING;
+        if (of_engine_ && task.role == Role::broker && task.call == SYS_accept4) finish(task);
         if (task.role == Role::broker || task.role == Role::worker) count(pid, task, operation, registers);
         if (plan_.old_kernel &&
             (is_young(task.call) || (task.call == SYS_setns && is_pidfd(pid, operation)))) {
@@ -175,6 +189,7 @@ class Tracer {
     /// A call of the upcall.
     void count(pid_t pid, Task& task, unsigned long operation, Registers& registers) {
         const bool of_worker = task.role == Role::worker;
+        if (of_worker && task.keyring != 0) outcome_.keyrings.insert(std::exchange(task.keyring, 0));
         const long number = of_worker ? ++outcome_.worker_calls : ++outcome_.broker_calls;
         // The first thing that main() does; before it the loader fails on its own account.
         if (!of_worker && outcome_.first_of_main == 0 && saw_loader_end_ && task.call == SYS_openat)
@@ -203,15 +218,32 @@ class Tracer {
         else if (task.makes_keyring && registers.result() > 0)
             take_keyring(task, static_cast<std::uint32_t>(registers.result()));
         else if (task.role == Role::idle && task.call == SYS_accept4 && registers.result() >= 0)
-            begin(pid, task);
+            on_accept(pid, task, static_cast<int>(registers.result()));
         task.faulted = task.answering = task.makes_keyring = false;
     }
 
     void take_keyring(Task& task, std::uint32_t serial) {
-        if (task.role == Role::waiting)
+        if (task.role == Role::idle || task.role == Role::waiting)
             task.keyring = serial;
         else if (task.role == Role::broker || task.role == Role::worker)
             outcome_.keyrings.insert(serial);
+    }
+
+    void on_accept(pid_t pid, Task& task, int fd) {
+        if (!is_worker(pid)) return begin(pid, task);
+        task.role = Role::waiting;
+        task.owner = peer_of(pid, fd);
+    }
+
+    /// A servant waits for the next connection.
+    void finish(Task& task) {
+        task.role = Role::idle;
+        // One that has got no task is there for the next.
+        for (auto& [other, one] : tasks_)
+            if (one.role == Role::worker && outcome_.worker_calls == 0) one.role = Role::waiting;
+        broker_gone_ = true;
+        grace_end_ = Clock::now() + grace();
+        if (under_way() == 0) tell();
     }
 
     /// A servant got a connection.
@@ -223,11 +255,8 @@ class Tracer {
         plan_ = {};
         if (!plan_.read(plan_path_)) die("plan");
         plan_.old_kernel |= was_old;
-        for (auto& [other, one] : tasks_) {
-            if (one.role != Role::waiting || parent_of(other) != pid) continue;
-            one.role = Role::worker;
-            if (one.keyring != 0) outcome_.keyrings.insert(one.keyring);
-        }
+        for (auto& [other, one] : tasks_)
+            if (one.role == Role::waiting && one.owner == pid) one.role = Role::worker;
     }
 
     std::string plan_path_;

@@ -113,7 +113,6 @@ const Row kRows[] = {
     {"MountNamespaceByEngine", Asker::mount_namespace, true},
     {"UserNamespaceByEngine", Asker::user_namespace, true},
     {"KernelThreadBySessionRecordByEngine", Asker::kernel_thread, true},
-    {"KeytabRuleByEngine", Asker::keytab_rule, true},
 };
 
 INSTANTIATE_TEST_SUITE_P(Table, OldKernel, testing::ValuesIn(kRows),

@@ -1,6 +1,7 @@
 /// @file
 /// The engine: what it answers, what it refuses, and what becomes of requests that it does not answer.
 
+#include "engine/refusals.hpp"
 #include "engine_support.hpp"
 
 #include <fcntl.h>
@@ -40,12 +41,11 @@ class Engine : public FrontTest {
             if (std::ranges::find(servants, pid) != servants.end()) return pid;
         return -1;
     }
-    /// The servant's child, once it is sealed.
+    /// The one at work, once it is sealed.
     [[nodiscard]] pid_t worker() const {
-        const auto children = children_of(servant());
-        const pid_t child = children.empty() ? -1 : children.front();
-        const auto status = read_file(fmt::format("/proc/{}/status", child)).value_or("");
-        return status.find("Seccomp:\t2") == std::string::npos ? -1 : child;
+        for (const pid_t pid : engine_->workers())
+            if (is_sealed(pid)) return pid;
+        return -1;
     }
 
     std::optional<TestEngine> engine_;
@@ -106,6 +106,7 @@ TEST_F(Engine, KilledServant_HelperAnswersWithinOneDeadline) {
     const auto container = stuck_container();
     auto request = start_stuck(container);
     std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_GT(servant(), 0);
     ASSERT_EQ(0, ::kill(servant(), SIGKILL));
     const auto answer = must(request.finish());
     EXPECT_EQ("ETIMEDOUT", refusal(answer));
@@ -137,7 +138,9 @@ TEST_F(Engine, CrashedWorker_IsTheLastOfItsLayout) {
     const auto container = stuck_container();
     const auto before = engine_->layout();
     auto request = start_stuck(container);
-    ASSERT_EQ(0, ::kill(worker(), SIGSEGV));
+    const pid_t at_work = worker();
+    ASSERT_GT(at_work, 0);
+    ASSERT_EQ(0, ::kill(at_work, SIGSEGV));
     EXPECT_EQ("EKEYREJECTED", refusal(must(request.finish())));
     EXPECT_TRUE(eventually([&] { return engine_->layout() != before && !engine_->layout().empty(); }));
     (void)expect_token(ask(fields(container_with_ticket())), "alice");
@@ -193,10 +196,8 @@ TEST_F(Engine, Memory_HoldsNothingOfFormerRequests) {
     for (int at = 0; at < 4; ++at) (void)expect_token(ask(with_marker(container)), "alice");
     ASSERT_TRUE(eventually([&] { return processes_of_rule().empty(); }));
     EXPECT_FALSE(memory_holds(engine_->pid(), marker));
-    for (const pid_t pid : engine_->servants()) {
-        EXPECT_FALSE(memory_holds(pid, marker)) << pid;
-        for (const pid_t worker : children_of(pid)) EXPECT_FALSE(memory_holds(worker, marker)) << worker;
-    }
+    // A servant has served several by now; a worker never anybody.
+    for (const pid_t pid : engine_->children()) EXPECT_FALSE(memory_holds(pid, marker)) << pid;
 
     // That it can be seen at all: the servant of a request under way has it.
     const auto stuck = stuck_container();
@@ -204,6 +205,31 @@ TEST_F(Engine, Memory_HoldsNothingOfFormerRequests) {
     EXPECT_TRUE(eventually([&] { return worker() > 0; }));
     EXPECT_TRUE(memory_holds(servant(), marker));
     (void)must(request.finish());
+}
+
+TEST_F(Engine, RequestsOfNoKernelBeyondAHandful_WaitForTheirRefusal) {
+    use_front(lone_front(), start({"--idle=4"}).socket());
+    const auto container = container_with_ticket();
+    const auto forged = fields(container).description() + ";creduid=0x0";
+    EXPECT_EQ("EINVAL", refusal(must(ask_kernel(forged))));
+    constexpr std::int64_t kAtOnceMs = 900;
+    constexpr std::size_t kRequests = 3 * engine::Refusals::kAtOnce;
+    std::vector<KeyRequest> requests;
+    for (std::size_t at = 0; at < kRequests; ++at)
+        requests.push_back(must(KeyRequest::start(fmt::format("{};nth={}", forged, at))));
+    // Whoever is held back is in nobody's way.
+    const auto genuine = ask(fields(container));
+    (void)expect_token(genuine, "alice");
+    EXPECT_LT(genuine.elapsed.count(), kAtOnceMs);
+    std::size_t held = 0;
+    for (auto& request : requests) {
+        const auto answer = must(request.finish());
+        EXPECT_EQ("EINVAL", refusal(answer));
+        EXPECT_LT(answer.elapsed.count(), 4000);
+        held += answer.elapsed.count() >= kAtOnceMs ? 1 : 0;
+    }
+    EXPECT_GE(held, engine::Refusals::kAtOnce);
+    EXPECT_LT(held, kRequests) << "a handful is refused at once";
 }
 
 TEST_F(Engine, SecondOne_DoesNotTakeTheSocket) {

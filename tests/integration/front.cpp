@@ -166,6 +166,9 @@ TEST_F(Front, WhatIsNoAnswer_MakesItTheHelper) {
     auto rejects_and_pays = rejection;
     rejects_and_pays.code = EPERM;
     rejects_and_pays.payload_bytes = 7;
+    auto held_for_ever = rejection;
+    held_for_ever.code = EPERM;
+    held_for_ever.wait_ms = wire::kHoldMsMost + 1;
     auto for_ever = answer_of(wire::Verb::wait);
     for_ever.wait_ms = wire::kWaitMsMost + 1;
     const std::vector<std::vector<std::string>> cases = {{},
@@ -184,11 +187,23 @@ TEST_F(Front, WhatIsNoAnswer_MakesItTheHelper) {
                                                          {datagram(rejects_and_pays, payload)},
                                                          {datagram(answer_of(wire::Verb::wait))},
                                                          {datagram(for_ever)},
+                                                         {datagram(held_for_ever)},
                                                          {datagram(answer_of(wire::Verb::decline))}};
     for (std::size_t at = 0; at < cases.size(); ++at) {
         SCOPED_TRACE(at);
         (void)expect_token(answer_with(container, cases[at]), "alice");
     }
+}
+
+TEST_F(Front, RejectionThatIsHeldBack_ComesLate) {
+    listen_and_use(lone_front());
+    auto held = answer_of(wire::Verb::reject);
+    held.code = EPERM;
+    held.wait_ms = 700;
+    const auto answer = answer_with(container_with_ticket(), {datagram(held)});
+    EXPECT_EQ("EPERM", refusal(answer));
+    EXPECT_GE(answer.elapsed.count(), 690);
+    EXPECT_LT(answer.elapsed.count(), 3000);
 }
 
 TEST_F(Front, WaitThatWasAskedFor_IsGranted) {

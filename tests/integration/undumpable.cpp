@@ -39,8 +39,6 @@ class Undumpable : public FrontTest {
                    ? ""
                    : text.substr(at + name.size() + 3, text.find('\n', at + 1) - at - name.size() - 3);
     }
-    static bool is_sealed(pid_t pid) { return status_line(pid, "Seccomp") == "2"; }
-
     /// A sealed worker may ask nothing more; but it is no root process, whose files in /proc tell nothing.
     static void expect_undumpable(pid_t pid, const std::string& what) {
         SCOPED_TRACE(fmt::format("{} ({})", what, pid));
@@ -83,7 +81,7 @@ TEST_F(Undumpable, HelperAndWorker_Are) {
 TEST_F(Undumpable, EngineServantsWorkerAndFrontEnd_Are) {
     auto engine = must(TestEngine::start({"--idle=2"}));
     expect_undumpable(engine.pid(), "engine");
-    for (const pid_t pid : engine.servants()) expect_undumpable(pid, "idle servant");
+    for (const pid_t pid : engine.children()) expect_undumpable(pid, "idle servant, or worker");
     use_front(lone_front(), engine.socket());
     const auto container = stuck_container();
     auto request = must(KeyRequest::start(fields(container).description()));

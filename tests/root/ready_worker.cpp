@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "support/forked_test.hpp"
 #include "support/must.hpp"
 #include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -83,8 +85,19 @@ class ReadyWorkers : public testing::Test {
             ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         ASSERT_NE(MAP_FAILED, page);
         g_report = new (page) Report();
+        int ends[2];
+        ASSERT_EQ(0, ::pipe2(ends, O_CLOEXEC));
+        told_ = nsutil::UniqueFd(ends[0]);
+        tell_ = nsutil::UniqueFd(ends[1]);
+        ASSERT_EQ(0, ::pipe2(ends, O_CLOEXEC));
+        commanded_ = nsutil::UniqueFd(ends[0]);
+        command_ = nsutil::UniqueFd(ends[1]);
     }
     void TearDown() override {
+        if (nursery_) {
+            (void)::kill(*nursery_, SIGKILL);
+            (void)::waitpid(*nursery_, nullptr, 0);
+        }
         if (g_report != nullptr) (void)::munmap(g_report, sizeof(Report));
         g_report = nullptr;
     }
@@ -98,6 +111,42 @@ class ReadyWorkers : public testing::Test {
         return task;
     }
 
+    /// A worker of this process', met at once. `inspected`: it says what it has once it has its task.
+    ReadyWorker start(bool inspected = true, bool rehearsed = true) {
+        ask_for_worker(inspected, rehearsed);
+        auto worker = must(ReadyWorker::meet(socket_, 10s));
+        EXPECT_EQ(worker.pid(), told());
+        return worker;
+    }
+    /// Of a nursery that ends with this process.
+    void ask_for_worker(bool inspected, bool rehearsed) {
+        const pid_t parent = ::getpid();
+        if (!nursery_)
+            nursery_ = must(nsutil::spawn_alone([&] {
+                return run_nursery({.show = inspected ? inspect : nullptr,
+                                    .listen_fd = socket_.listen_fd(),
+                                    .command_fd = commanded_.get(),
+                                    .told_fd = tell_.get(),
+                                    .parent = parent});
+            }));
+        const auto command = rehearsed ? NurseryCommand::rehearsed : NurseryCommand::at_once;
+        ASSERT_EQ(1, ::write(command_.get(), &command, 1));
+    }
+    pid_t told() const {
+        pid_t pid = -1;
+        EXPECT_EQ(ssize_t{sizeof pid}, ::read(told_.get(), &pid, sizeof pid));
+        return pid;
+    }
+    /// What a worker answers that was handed bytes that are no task.
+    Reply reply_to(std::span<const std::byte> message, std::span<const int> descriptors) {
+        ask_for_worker(false, true);
+        auto child = Child::adopt(must(socket_.connect()));
+        std::array<std::byte, 64> hello;
+        (void)must(child.receive(hello, Deadline::after(10s)));
+        EXPECT_EQ(0, child.send(message, descriptors));
+        return await_reply(child, Deadline::after(10s));
+    }
+
     /// Waits for the end of a child of this process. @return its status, -1 where it goes on
     static int end_of(pid_t pid) {
         int status = -1;
@@ -109,22 +158,16 @@ class ReadyWorkers : public testing::Test {
     }
 
     const Deadline deadline_ = Deadline::after(10s);
+    TempDir folder_ = must(TempDir::create());
+    WorkerSocket socket_ = must(WorkerSocket::create((folder_.path() / "workers").string()));
+    nsutil::UniqueFd told_, tell_, commanded_, command_;
+    std::optional<pid_t> nursery_;
 };
 
-/// A worker that was handed bytes that are no task.
-Reply reply_to(std::span<const std::byte> message, std::span<const int> descriptors) {
-    const pid_t broker = ::getpid();
-    auto child =
-        must(Child::spawn_ahead([&](int fd) { return run_ready_worker(nullptr, true, broker, fd); }));
-    EXPECT_EQ(0, child.send(message, descriptors));
-    return await_reply(child, Deadline::after(10s));
-}
-
 TEST_F(ReadyWorkers, Task_IsDoneBehindTheBoundary) {
-    auto worker = must(ReadyWorker::start(inspect));
-    worker.use_title({"cifs.upcall", "77"});
+    auto worker = start();
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
-    auto child = worker.give(task_in(here), deadline_);
+    auto child = worker.give(task_in(here), {"cifs.upcall", "77"}, deadline_);
     ASSERT_TRUE(child);
     const auto reply = await_reply(*child, deadline_);
     EXPECT_EQ(ENOKEY, reply.code) << reply.message;
@@ -136,29 +179,29 @@ TEST_F(ReadyWorkers, Task_IsDoneBehindTheBoundary) {
 }
 
 TEST_F(ReadyWorkers, WithoutRehearsal_DoesTheSame) {
-    auto worker = must(ReadyWorker::start(nullptr, false));
+    auto worker = start(false, false);
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
-    auto child = worker.give(task_in(here), deadline_);
+    auto child = worker.give(task_in(here), {}, deadline_);
     ASSERT_TRUE(child);
     EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
 }
 
 TEST_F(ReadyWorkers, SecondTask_IsNotTaken) {
-    auto worker = must(ReadyWorker::start(nullptr));
+    auto worker = start(false);
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
-    auto child = worker.give(task_in(here), deadline_);
+    auto child = worker.give(task_in(here), {}, deadline_);
     ASSERT_TRUE(child);
-    EXPECT_FALSE(worker.give(task_in(here), deadline_));
+    EXPECT_FALSE(worker.give(task_in(here), {}, deadline_));
     EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
 }
 
 TEST_F(ReadyWorkers, TaskThatCannotBeSent_LeavesItWaiting) {
-    auto worker = must(ReadyWorker::start(nullptr));
+    auto worker = start(false);
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
     auto task = task_in(here);
     task.query.host_keytab = "MEMORY:of-this-process";
-    EXPECT_FALSE(worker.give(task, deadline_));
-    auto child = worker.give(task_in(here), deadline_);
+    EXPECT_FALSE(worker.give(task, {}, deadline_));
+    auto child = worker.give(task_in(here), {}, deadline_);
     ASSERT_TRUE(child);
     EXPECT_EQ(ENOKEY, await_reply(*child, deadline_).code);
 }
@@ -168,9 +211,9 @@ TEST_F(ReadyWorkers, Waiting_HoldsNothing) {
     ASSERT_TRUE(secret);
     ASSERT_EQ(0, ::setenv("OF_WHOEVER_STARTED_IT", "secret", 1));
     const auto own = fmt::format("{} ", ::keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 0));
-    auto worker = must(ReadyWorker::start(inspect));
+    auto worker = start();
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
-    auto child = worker.give(task_in(here), deadline_);
+    auto child = worker.give(task_in(here), {}, deadline_);
     ASSERT_TRUE(child);
     const auto status = fmt::format("/proc/{}/status", child->pid());
     (void)await_reply(*child, deadline_);
@@ -206,38 +249,82 @@ TEST_F(ReadyWorkers, MessageThatIsTooLong_EndsIt) {
 }
 
 TEST_F(ReadyWorkers, Killed_IsNoticed) {
-    auto worker = must(ReadyWorker::start(nullptr));
+    auto worker = start(false);
+    ASSERT_GT(worker.pid(), 0);
     ASSERT_EQ(0, ::kill(worker.pid(), SIGKILL));
     ASSERT_NE(-1, end_of(worker.pid()));
     const auto here = NamespaceSet::none(must(NamespaceView::own()));
-    EXPECT_FALSE(worker.give(task_in(here), deadline_)) << "a task was given to nobody";
+    EXPECT_FALSE(worker.give(task_in(here), {}, deadline_)) << "a task was given to nobody";
 }
 
 TEST_F(ReadyWorkers, NoTask_EndsQuietly) {
     pid_t pid = -1;
-    const pid_t broker = ::getpid();
     {
-        auto child =
-            must(Child::spawn_ahead([&](int fd) { return run_ready_worker(nullptr, true, broker, fd); }));
-        pid = child.pid();
-        child.abandon();
+        const auto worker = start(false);
+        pid = worker.pid();
     }
     const int status = end_of(pid);
     EXPECT_TRUE(WIFEXITED(status)) << status;
     EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-TEST_F(ReadyWorkers, WithoutItsBroker_Ends) {
+TEST_F(ReadyWorkers, WithoutAnyWorker_BrokersGiveUpInTime) {
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(ETIMEDOUT, ReadyWorker::meet(socket_, 200ms).error().code);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 2s);
+    ask_for_worker(false, false);
+    const int status = end_of(told());
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    EXPECT_GT(start(false).pid(), 0);
+}
+
+TEST_F(ReadyWorkers, SocketWithoutAName_IsNobodyElses) {
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "somebody may connect by a path";
+    socket_.stop_listening();
+    EXPECT_EQ(ECONNREFUSED, ReadyWorker::meet(socket_).error().code);
+}
+
+TEST_F(ReadyWorkers, WhoeverSaysNotWhoItIs_IsNoWorker) {
+    std::thread impostor([&] {
+        const nsutil::UniqueFd channel(::accept4(socket_.listen_fd(), nullptr, nullptr, SOCK_CLOEXEC));
+        (void)nsutil::send_message(channel.get(), std::array<std::byte, 8>{});
+    });
+    EXPECT_EQ(EPROTO, ReadyWorker::meet(socket_, 10s).error().code);
+    impostor.join();
+}
+
+TEST_F(ReadyWorkers, AreChildrenOfTheNurserysParent) {
+    const auto worker = start(false);
+    const auto status = read_file(fmt::format("/proc/{}/status", worker.pid())).value_or("");
+    const auto parent = fmt::format("PPid:\t{}", ::getpid());
+    for (const char* line :
+         {parent.c_str(), "Name:\tworker", "CapBnd:\t0000000000000000", "Seccomp_filters:\t1"})
+        EXPECT_NE(std::string::npos, status.find(line)) << line << " is not in " << status;
+}
+
+TEST_F(ReadyWorkers, OfOneNursery_HaveAKeyringEach) {
+    auto first = start(), second = start();
+    const auto here = NamespaceSet::none(must(NamespaceView::own()));
+    std::set<std::string> sessions;
+    for (auto* worker : {&first, &second}) {
+        auto child = worker->give(task_in(here), {}, deadline_);
+        ASSERT_TRUE(child);
+        (void)await_reply(*child, deadline_);
+        sessions.insert(g_report->session);
+    }
+    EXPECT_EQ(2U, sessions.size());
+}
+
+TEST_F(ReadyWorkers, WithoutWhoForkedIt_Ends) {
     int ends[2];
     ASSERT_EQ(0, ::pipe2(ends, O_CLOEXEC));
-    const nsutil::UniqueFd from(ends[0]);
-    nsutil::UniqueFd to(ends[1]);
+    const nsutil::UniqueFd from(ends[0]), to(ends[1]);
     ASSERT_EQ(0, ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
     const pid_t broker = ::fork();
     ASSERT_GE(broker, 0);
     if (broker == 0) {
-        const auto worker = ReadyWorker::start(nullptr);
-        const pid_t pid = worker ? worker->pid() : -1;
+        const auto worker = start(false);
+        const pid_t pid = worker.pid();
         (void)!::write(to.get(), &pid, sizeof pid);
         for (;;) ::pause();
     }
@@ -246,7 +333,7 @@ TEST_F(ReadyWorkers, WithoutItsBroker_Ends) {
     ASSERT_GT(worker, 0);
     ASSERT_EQ(0, ::kill(broker, SIGKILL));
     EXPECT_NE(-1, end_of(broker));
-    EXPECT_NE(-1, end_of(worker)) << "it outlives its broker";
+    EXPECT_NE(-1, end_of(worker)) << "it outlives the process that forked it";
 }
 
 }  // namespace

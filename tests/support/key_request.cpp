@@ -63,8 +63,9 @@ int remembered_seconds(const std::string& description) {
     return -1;
 }
 
+/// @param gate_fd  -1: asks at once
 [[noreturn]] void ask(const std::string& type, const std::string& description, const std::string& callout,
-                      int fd) {
+                      int fd, int gate_fd = -1) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     AnswerHeader header{};
     header.remembered_s = -1;
@@ -72,6 +73,8 @@ int remembered_seconds(const std::string& description) {
     if (::keyctl_join_session_keyring(nullptr) < 0) {
         header.error = errno;
     } else {
+        char nothing = 0;
+        if (gate_fd >= 0) (void)!::read(gate_fd, &nothing, 1);
         const auto begin = Clock::now();
         const key_serial_t key =
             ::request_key(type.c_str(), description.c_str(), callout.c_str(), KEY_SPEC_SESSION_KEYRING);
@@ -89,6 +92,7 @@ int remembered_seconds(const std::string& description) {
     }
     write_all(fd, &header, sizeof header);
     write_all(fd, payload, header.size);
+    while (gate_fd >= 0) ::pause();
     ::_exit(0);
 }
 
@@ -121,6 +125,19 @@ Result<KeyRequest> KeyRequest::start(const std::string& description, const std::
     return KeyRequest(child, std::move(from));
 }
 
+Result<KeyRequest> KeyRequest::start_held(const std::string& description, int gate_fd) {
+    remember_description(description);
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return nsutil::fail_errno("pipe");
+    UniqueFd from(ends[0]);
+    UniqueFd to(ends[1]);
+    (void)::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child < 0) return nsutil::fail_errno("fork");
+    if (child == 0) ask("user", description, "", to.get(), gate_fd);
+    return KeyRequest(child, std::move(from));
+}
+
 KeyRequest::~KeyRequest() {
     if (child_ <= 0) return;
     (void)::kill(child_, SIGKILL);
@@ -133,10 +150,27 @@ KeyRequest::~KeyRequest() {
 }
 
 Result<KeyAnswer> KeyRequest::finish(std::chrono::seconds limit) {
+    auto answer = receive(limit);
+    // One that still waits is for the destructor.
+    if (!answer && answer.error().code == ETIMEDOUT) return answer;
+    int status = 0;
+    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+    }
+    child_ = -1;
+    return answer;
+}
+
+Result<KeyAnswer> KeyRequest::receive(std::chrono::seconds limit) {
     std::string text;
+    AnswerHeader header{};
+    const auto is_whole = [&] {
+        if (text.size() < sizeof header) return false;
+        std::memcpy(&header, text.data(), sizeof header);
+        return text.size() >= sizeof header + header.size;
+    };
     const auto end = Clock::now() + limit;
     char buffer[8192];
-    for (;;) {
+    while (!is_whole()) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
         pollfd waiting{answer_fd_.get(), POLLIN, 0};
         const int ready = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
@@ -146,13 +180,7 @@ Result<KeyAnswer> KeyRequest::finish(std::chrono::seconds limit) {
         if (n <= 0) break;
         text.append(buffer, static_cast<std::size_t>(n));
     }
-    int status = 0;
-    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
-    }
-    child_ = -1;
-    AnswerHeader header{};
     if (text.size() < sizeof header) return nsutil::fail(EIO, "the requesting child died");
-    std::memcpy(&header, text.data(), sizeof header);
     KeyAnswer answer;
     answer.error = header.error;
     answer.elapsed = std::chrono::milliseconds(header.elapsed_ms);

@@ -50,6 +50,9 @@ class KeyRequest {
     [[nodiscard]] static nsutil::Result<KeyRequest> start(const std::string& description,
                                                           const std::string& key_type = "user",
                                                           const std::string& callout = "");
+    /// The same for one that asks only once it can read a byte from `gate_fd`, and lives on when it has its
+    /// answer: what begins and ends a process is not part of what is measured then.
+    [[nodiscard]] static nsutil::Result<KeyRequest> start_held(const std::string& description, int gate_fd);
     KeyRequest(KeyRequest&& other) noexcept
         : child_(std::exchange(other.child_, -1)), answer_fd_(std::move(other.answer_fd_)) {}
     KeyRequest& operator=(KeyRequest&&) = delete;
@@ -59,6 +62,8 @@ class KeyRequest {
 
     /// Waits for the answer. ETIMEDOUT where the kernel still waits for the helper after `limit`.
     [[nodiscard]] nsutil::Result<KeyAnswer> finish(std::chrono::seconds limit = std::chrono::seconds(60));
+    /// The same without waiting for the child's end.
+    [[nodiscard]] nsutil::Result<KeyAnswer> receive(std::chrono::seconds limit = std::chrono::seconds(60));
 
   private:
     KeyRequest(pid_t child, nsutil::UniqueFd answer_fd) : child_(child), answer_fd_(std::move(answer_fd)) {}

@@ -51,8 +51,18 @@ std::vector<pid_t> children_of(pid_t pid) {
     return children;
 }
 
-std::vector<pid_t> TestEngine::servants() const {
-    return children_of(pid());
+bool is_sealed(pid_t pid) {
+    const auto status = read_file(fmt::format("/proc/{}/status", pid)).value_or("");
+    return status.find("NoNewPrivs:\t1\n") != std::string::npos &&
+           status.find("Seccomp:\t2\n") != std::string::npos;
+}
+
+std::vector<pid_t> TestEngine::children(const std::string& name) const {
+    auto found = children();
+    std::erase_if(found, [&](pid_t child) {
+        return read_file(fmt::format("/proc/{}/comm", child)).value_or("") != name + "\n";
+    });
+    return found;
 }
 
 std::string TestEngine::layout() const {

@@ -18,6 +18,9 @@ namespace nsupcall::test {
 /// The children that a process has now.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
 
+/// Whether a process is a worker that has crossed the boundary: one that waits has a seccomp program, too.
+[[nodiscard]] bool is_sealed(pid_t pid);
+
 /// A running engine; ends with this object.
 class TestEngine {
   public:
@@ -29,13 +32,18 @@ class TestEngine {
                                                           std::vector<std::string> environment = {});
     [[nodiscard]] std::string socket() const { return (folder_ / "engine/socket").string(); }
     [[nodiscard]] pid_t pid() const { return daemon_.pid(); }
-    /// Its children that there are now: servants.
-    [[nodiscard]] std::vector<pid_t> servants() const;
+    /// Its children that there are now.
+    [[nodiscard]] std::vector<pid_t> servants() const { return children("servant"); }
+    /// Those that wait, for a servant or with one, and those at work.
+    [[nodiscard]] std::vector<pid_t> workers() const { return children("worker"); }
+    [[nodiscard]] std::vector<pid_t> children() const { return children_of(pid()); }
     /// Where its program's code lies; another one after it began anew.
     [[nodiscard]] std::string layout() const;
     void stop() { daemon_.stop(); }
 
   private:
+    [[nodiscard]] std::vector<pid_t> children(const std::string& name) const;
+
     TestEngine(TempDir own, std::filesystem::path folder, Daemon daemon)
         : own_(std::move(own)), folder_(std::move(folder)), daemon_(std::move(daemon)) {}
     TempDir own_;

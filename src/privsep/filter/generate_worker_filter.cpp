@@ -133,17 +133,17 @@ constexpr const char* kTrapped[] = {"execve",
 /// What a worker that waits for its task needs besides, from its fork to the end of the boundary, where the
 /// last program takes it away.
 constexpr const char* kAllowedAhead[] = {
-    "wait4", "set_robust_list", "rt_sigaction", "setitimer", "dup2", "dup3", "close_range", "getppid",
+    "accept4", "memfd_create", "wait4", "set_robust_list", "rt_sigaction", "setitimer", "dup2", "dup3", "close_range", "getppid",
     // groups, namespaces, root directory, user, capabilities
     "setgroups", "setresgid", "setns", "fchdir", "chroot", "chdir", "setresuid", "capset",
     // walls
     "setrlimit", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"};
 constexpr std::uint64_t kPrctlAhead[] = {PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE,
                                          PR_GET_DUMPABLE,  PR_CAPBSET_DROP,  PR_SET_NO_NEW_PRIVS,
-                                         PR_CAP_AMBIENT};
+                                         PR_CAP_AMBIENT,   PR_SET_NAME};
 constexpr std::uint64_t kKeyctlAhead[] = {1, 16};  // JOIN_SESSION_KEYRING, ASSUME_AUTHORITY
-/// fork(): a process of its own, in the same namespaces.
-constexpr std::uint64_t kForkFlags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL;
+/// fork(): a process of its own, in the same namespaces; of the same parent, too.
+constexpr std::uint64_t kForkFlags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT | CSIGNAL;
 
 /// What a sanitizer's own machinery calls at any time.
 constexpr const char* kAllowedForSanitizer[] = {"sigaltstack", "rt_sigaction", "prctl", "tgkill"};
