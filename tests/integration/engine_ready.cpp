@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "engine_support.hpp"
@@ -179,12 +180,15 @@ TEST_F(EngineReady, Servants_ServeOneAfterTheOther) {
     (void)idle_workers();
     const auto servants = engine_->servants();
     ASSERT_EQ(2U, servants.size());
+    std::map<pid_t, std::multiset<std::string>> descriptors;
+    for (const pid_t pid : servants) descriptors[pid] = descriptors_of(pid);
     std::set<pid_t> workers;
     for (int at = 0; at < 5; ++at) {
         (void)expect_token(ask(fields(container)), "alice");
         for (const pid_t worker : idle_workers()) workers.insert(worker);
     }
     EXPECT_EQ(servants, engine_->servants());
+    for (const auto& [pid, before] : descriptors) EXPECT_EQ(before, descriptors_of(pid)) << "something is left";
     EXPECT_GE(workers.size(), 6U) << "a worker is for one task";
 }
 

@@ -8,7 +8,8 @@ namespace nsupcall {
 namespace {
 
 // Flags of clone(2): as fork() has them, a thread, a user namespace.
-constexpr std::uint64_t kForkOfGlibc = 0x1200011, kThread = 0x3d0f00, kNewUser = 0x10000011;
+constexpr std::uint64_t kForkOfGlibc = 0x1200011, kForkOfNursery = 0x8011, kThread = 0x3d0f00,
+                        kNewUser = 0x10000011;
 
 /// What the kernel makes of two programs of which `last` was installed later: the stricter action, of equal
 /// ones the later's (Linux kernel/seccomp.c, seccomp_run_filters).
@@ -26,8 +27,8 @@ using Arguments = std::array<std::uint64_t, 6>;
 
 /// What any rule looks at and more, at each place, with some others beside it.
 std::vector<Arguments> rows_of_arguments() {
-    std::vector<std::uint64_t> values = {kForkOfGlibc, kThread,   kNewUser,   0x541b,     0x5421,
-                                         0x5412,       0x0400000, 1ULL << 32, 1ULL << 63, ~0ULL};
+    std::vector<std::uint64_t> values = {kForkOfGlibc, kForkOfNursery, kThread,    kNewUser,   0x541b, 0x5421,
+                                         0x5412,       0x0400000,      1ULL << 32, 1ULL << 63, ~0ULL};
     for (std::uint64_t value = 0; value < 48; ++value) values.push_back(value);
     for (const std::uint64_t type : {1, 2, 3, 5}) values.push_back(type | 02000000U | 04000U);
     std::vector<Arguments> rows;
@@ -92,6 +93,8 @@ TEST(Filter, OfWaitingWorkers_OnBothMachines_AllowsTheBoundaryAndNoMore) {
         {"close_range", SECCOMP_RET_ALLOW},
         {"landlock_restrict_self", SECCOMP_RET_ALLOW},
         {"recvmsg", SECCOMP_RET_ALLOW},
+        {"accept4", SECCOMP_RET_ALLOW},
+        {"memfd_create", SECCOMP_RET_ALLOW},
         {"prctl", SECCOMP_RET_ALLOW, {38, 1}},
         {"keyctl", SECCOMP_RET_ALLOW, {1}},
         {"keyctl", refused(EPERM), {12}},
@@ -103,6 +106,7 @@ TEST(Filter, OfWaitingWorkers_OnBothMachines_AllowsTheBoundaryAndNoMore) {
         {"prlimit64", SECCOMP_RET_ALLOW, {0, 7, 1}},
         {"prlimit64", refused(EPERM), {1, 7, 1}},
         {"clone", SECCOMP_RET_ALLOW, {kForkOfGlibc}},
+        {"clone", SECCOMP_RET_ALLOW, {kForkOfNursery}},
         {"clone", refused(EPERM), {kThread}},
         {"clone", refused(EPERM), {kNewUser}},
         {"mmap", refused(EACCES), {0, 4096, PROT_READ | PROT_EXEC, kAnonymous}},
@@ -114,7 +118,8 @@ TEST(Filter, OfWaitingWorkers_OnBothMachines_AllowsTheBoundaryAndNoMore) {
         {"prctl", refused(EPERM), {22, 2}},
 #endif
     };
-    const std::vector<std::string> of_the_boundary = {"clone", "setns", "chroot", "setgroups", "capset"};
+    const std::vector<std::string> of_the_boundary = {"clone",     "setns",  "chroot",
+                                                      "setgroups", "capset", "memfd_create"};
     for (const auto& one : cases_of_worker())
         if (one.action == SECCOMP_RET_TRAP &&
             std::ranges::find(of_the_boundary, one.call) == of_the_boundary.end())
