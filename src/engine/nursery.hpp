@@ -41,7 +41,7 @@ class Nursery {
     /// Those that wait are lost: nobody comes to meet servants.
     void write_off() { waiting_ = 0; }
 
-    /// To be called about once a second: ends the workers that no servant has, and had none the last time.
+    /// To be called now and then: ends the workers that no servant has, and had none the last time.
     void sweep(const Board& board);
     /// Those that wait, and whom a servant has not met in the meantime, end.
     void dismiss() const;

@@ -28,7 +28,7 @@ using nsutil::propagate;
 using nsutil::Result;
 
 constexpr auto kPatience = std::chrono::seconds(20);
-constexpr auto kSweepEvery = std::chrono::milliseconds(1000);
+constexpr auto kSweepEvery = std::chrono::milliseconds(300);
 constexpr int kNice = -15;  // of the engine alone; those who serve are like everybody
 
 sigset_t signals_of_the_pool() {

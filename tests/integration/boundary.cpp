@@ -39,7 +39,7 @@ class Boundary : public UpcallTest {
         request_.emplace(must(KeyRequest::start(fields_for(container.tid(), host_uid).description())));
         const pid_t worker = must(await_worker());
         // Before, it is a copy of the broker, which holds two sockets as well.
-        const auto at_kdc = [&] { return status_of(worker)["Seccomp"] == "2" && sockets_of(worker) >= 2; };
+        const auto at_kdc = [&] { return status_of(worker)["NoNewPrivs"] == "1" && sockets_of(worker) >= 2; };
         // Asked once more, it may be between two sockets.
         bool there = false;
         for (int i = 0; i < 1000 && !(there = at_kdc()); ++i) ::usleep(2000);

@@ -124,6 +124,8 @@ nsutil::Result<pid_t> UpcallTest::await_worker(int patience_ms) const {
         const auto all = running_helpers();
         for (const pid_t pid : all) {
             const auto stat = read_file(fmt::format("/proc/{}/stat", pid)).value_or("");
+            // An engine's worker is no child of its broker.
+            if (stat.find(" (worker) ") != std::string::npos) return pid;
             // "pid (name) state ppid ...": the name may hold anything, and ends at the last ')'.
             int parent = 0;
             const auto name_end = stat.rfind(')');
