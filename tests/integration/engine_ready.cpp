@@ -106,8 +106,9 @@ TEST_F(EngineReady, WorkerKilledWhileItWaits_CostsNoRequest) {
     use_front(lone_front(), start({"--idle=1"}).socket());
     const auto container = container_with_ticket();
     const auto layout = engine_->layout();
+    (void)idle_workers();
     for (int at = 0; at < 3; ++at) {
-        for (const pid_t pid : idle_workers()) ASSERT_EQ(0, ::kill(pid, SIGKILL));
+        for (const pid_t pid : engine_->workers()) EXPECT_TRUE(::kill(pid, SIGKILL) == 0 || errno == ESRCH);
         (void)expect_token(ask(fields(container)), "alice");
     }
     EXPECT_EQ(layout, engine_->layout()) << "a worker that had seen nothing tells nothing of the layout";
