@@ -54,7 +54,7 @@ bool Board::holds(pid_t pid) const {
 bool Board::begin(Slot& slot) {
     slot.state = State::busy;
     ++head_->served;
-    return available() == 0;
+    return count(State::idle) == 0;
 }
 
 bool Board::finish(Slot& slot) {

@@ -49,7 +49,7 @@ class Board {
     /// Servants that have one.
     [[nodiscard]] unsigned holders() const;
 
-    /// A servant has taken a front end on. @return whether the engine must be told: nobody else is available
+    /// A servant has taken a front end on. @return whether the engine must be told: nobody else waits
     [[nodiscard]] bool begin(Slot& slot);
     /// It has answered. @return whether the engine must be told: it waits for that
     [[nodiscard]] bool finish(Slot& slot);

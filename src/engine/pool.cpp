@@ -92,7 +92,10 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits, const std::string& w
 
 bool Pool::lacks_servants() const {
     // Of those that were there before, half are workers.
-    const bool lacking = servants_.size() < limits_.idle || board_.available() == 0;
+    // In a rush several get themselves ready at a time.
+    constexpr unsigned kAtOnce = 4;
+    const bool lacking = servants_.size() < limits_.idle || (board_.count(Board::State::idle) == 0 &&
+                                                             board_.count(Board::State::starting) < kAtOnce);
     return lacking && servants_.size() + limits_.already / 2 < limits_.most;
 }
 

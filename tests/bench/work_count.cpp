@@ -96,7 +96,9 @@ std::vector<pid_t> settled(const test::TestEngine& engine) {
     std::vector<pid_t> pids;
     for (int quiet = 0, looks = 0; quiet < kLooks && looks < kLooksMost; ++quiet, ++looks) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        auto now = engine.children();
+        // Not the nursery, or all that it forks would be counted as well.
+        auto now = engine.servants();
+        for (const pid_t worker : engine.workers()) now.push_back(worker);
         if (now != pids || !std::ranges::all_of(now, sleeps)) quiet = 0;
         pids = std::move(now);
     }
