@@ -128,7 +128,8 @@ TEST_P(Faults, AtEveryCall_AreAnswered) {
         };
         EXPECT_LE(count(descriptors(engine_pid())), count(descriptors_before))
             << "the engine holds more descriptors than it did";
-        EXPECT_EQ(kIdleChildren, children(engine_pid()).size()) << "servants or workers are left";
+        // A servant whose last call it was to meet a worker does without until its next request.
+        EXPECT_LE(children(engine_pid()).size(), kIdleChildren) << "servants or workers are left";
     }
     // Both must have happened, or the faults were not what they were meant to be. A front end whose engine
     // fails is the helper all the same.
