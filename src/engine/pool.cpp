@@ -91,13 +91,13 @@ Result<Pool> Pool::create(int listen_fd, PoolLimits limits, const std::string& w
 }
 
 bool Pool::lacks_servants() const {
-    // Of those that were there before, half are workers.
     // In a rush several get themselves ready at a time.
     constexpr unsigned kAtOnce = 4;
     const unsigned at_once = std::min(kAtOnce, board_.count(Board::State::busy));
     const bool lacking =
         servants_.size() < limits_.idle ||
         (board_.count(Board::State::idle) == 0 && board_.count(Board::State::starting) < at_once);
+    // Of those that were there before, half are workers.
     return lacking && servants_.size() + limits_.already / 2 < limits_.most;
 }
 

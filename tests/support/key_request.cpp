@@ -65,7 +65,7 @@ int remembered_seconds(const std::string& description) {
 
 /// @param gate_fd  -1: asks at once
 [[noreturn]] void ask(const std::string& type, const std::string& description, const std::string& callout,
-                      int fd, int gate_fd = -1) {
+                      int fd, int gate_fd) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     AnswerHeader header{};
     header.remembered_s = -1;
@@ -111,8 +111,8 @@ std::string KeyAnswer::text() const {
     return error != 0 ? nsutil::errno_name(error) : fmt::format("a key of {} bytes", payload.size());
 }
 
-Result<KeyRequest> KeyRequest::start(const std::string& description, const std::string& key_type,
-                                     const std::string& callout) {
+Result<KeyRequest> KeyRequest::fork_asker(const std::string& description, const std::string& key_type,
+                                          const std::string& callout, int gate_fd) {
     remember_description(description);
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return nsutil::fail_errno("pipe");
@@ -121,21 +121,18 @@ Result<KeyRequest> KeyRequest::start(const std::string& description, const std::
     (void)::fflush(nullptr);
     const pid_t child = ::fork();
     if (child < 0) return nsutil::fail_errno("fork");
-    if (child == 0) ask(key_type, description, callout, to.get());
+    if (child == 0) ask(key_type, description, callout, to.get(), gate_fd);
     return KeyRequest(child, std::move(from));
 }
 
+Result<KeyRequest> KeyRequest::start(const std::string& description, const std::string& key_type,
+                                     const std::string& callout) {
+    constexpr int kNoGate = -1;
+    return fork_asker(description, key_type, callout, kNoGate);
+}
+
 Result<KeyRequest> KeyRequest::start_held(const std::string& description, int gate_fd) {
-    remember_description(description);
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return nsutil::fail_errno("pipe");
-    UniqueFd from(ends[0]);
-    UniqueFd to(ends[1]);
-    (void)::fflush(nullptr);
-    const pid_t child = ::fork();
-    if (child < 0) return nsutil::fail_errno("fork");
-    if (child == 0) ask("user", description, "", to.get(), gate_fd);
-    return KeyRequest(child, std::move(from));
+    return fork_asker(description, "user", "", gate_fd);
 }
 
 KeyRequest::~KeyRequest() {

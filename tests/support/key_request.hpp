@@ -66,6 +66,9 @@ class KeyRequest {
     [[nodiscard]] nsutil::Result<KeyAnswer> receive(std::chrono::seconds limit = std::chrono::seconds(60));
 
   private:
+    [[nodiscard]] static nsutil::Result<KeyRequest> fork_asker(const std::string& description,
+                                                               const std::string& key_type,
+                                                               const std::string& callout, int gate_fd);
     KeyRequest(pid_t child, nsutil::UniqueFd answer_fd) : child_(child), answer_fd_(std::move(answer_fd)) {}
     pid_t child_;
     nsutil::UniqueFd answer_fd_;
