@@ -8,10 +8,9 @@
 #include <unistd.h>
 
 #include <string>
-#include <string_view>
 
 #include "nsutil/bounded_read.hpp"
-#include "nsutil/proc_text.hpp"
+#include "nsutil/namespace_link.hpp"
 
 namespace nsutil {
 namespace {
@@ -28,32 +27,16 @@ dev_t device_of_namespaces() {
     return device;
 }
 
-/// What the link `path` says, "mnt:[4026531841]": to follow it would make the kernel set up the file behind it.
-Result<ino_t> namespace_inode(int task_dir_fd, const char* path, const std::string& whose) {
-    std::array<char, 64> text = {};
-    const ssize_t size = ::readlinkat(task_dir_fd, path, text.data(), text.size());
-    if (size < 0) {
-        // The link of a task that has exited leads nowhere.
-        if (errno == ENOENT) errno = ESRCH;
-        return fail_errno(std::string(path) + " of " + whose);
-    }
-    std::string_view name(text.data(), static_cast<std::size_t>(size));
-    const auto open = name.find('[');
-    if (open == std::string_view::npos || !name.ends_with(']'))
-        return fail(EPROTO, std::string(path) + " of " + whose + " is no namespace");
-    name.remove_prefix(open + 1);
-    name.remove_suffix(1);
-    const auto inode = parse_number<ino_t>(name);
-    if (!inode) return fail(EPROTO, std::string(path) + " of " + whose + " is no namespace");
-    return *inode;
-}
-
 Result<NamespaceView> view_below(int task_dir_fd, const std::string& whose) {
     NamespaceView view;
     for (std::size_t kind = 0; kind < kNamespaceKinds; ++kind) {
-        const auto inode = namespace_inode(task_dir_fd, kPaths[kind], whose);
-        if (!inode) return std::unexpected(inode.error());
-        view.ids[kind] = {device_of_namespaces(), *inode};
+        const auto inode = namespace_inode(task_dir_fd, kPaths[kind]);
+        if (inode == 0) {
+            // The link of a task that has exited leads nowhere.
+            if (errno == ENOENT) errno = ESRCH;
+            return fail_errno(std::string(kPaths[kind]) + " of " + whose);
+        }
+        view.ids[kind] = {device_of_namespaces(), inode};
     }
     // The root may be on a file system that is served from inside the container (fuse-overlayfs). Whoever
     // asks it to be in sync waits for as long as that server likes; device and inode are known without

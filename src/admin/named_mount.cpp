@@ -12,9 +12,9 @@
 
 #include "admin/in_parallel.hpp"
 #include "admin/mount_behind.hpp"
-#include "admin/namespace_link.hpp"
 #include "admin/process_listing.hpp"
 #include "nsutil/bounded_read.hpp"
+#include "nsutil/namespace_link.hpp"
 #include "nsutil/proc_text.hpp"
 #include "session/cifs_mounts.hpp"
 
@@ -45,7 +45,7 @@ Result<NamedMount> smb_mount_of(int proc_fd, pid_t process, const std::string& p
 
 /// The inode of the process' mount namespace; 0 where it has ended, or may not be looked at.
 ino_t namespace_of(int proc_fd, pid_t process) {
-    return namespace_inode(proc_fd, (std::to_string(process) + "/ns/mnt").c_str());
+    return nsutil::namespace_inode(proc_fd, (std::to_string(process) + "/ns/mnt").c_str());
 }
 
 /// Whether it is worth while to read the process' mount table. Its statistics name the types of all its

@@ -9,9 +9,9 @@
 #include <unordered_map>
 
 #include "admin/in_parallel.hpp"
-#include "admin/namespace_link.hpp"
 #include "admin/process_listing.hpp"
 #include "nsutil/bounded_read.hpp"
+#include "nsutil/namespace_link.hpp"
 #include "nsutil/proc_text.hpp"
 #include "request/container_id.hpp"
 
@@ -80,7 +80,7 @@ class Surveyor {
         Key key;
         for (const auto& [name, id] :
              {std::pair{"ns/mnt", &key.mount}, {"ns/user", &key.user}, {"ns/net", &key.net}}) {
-            const auto inode = namespace_inode(proc_fd_, file.name(name));
+            const auto inode = nsutil::namespace_inode(proc_fd_, file.name(name));
             if (inode == 0) {  // ENOENT: it has ended
                 survey_.unseen += errno == EACCES || errno == EPERM ? 1 : 0;
                 return;

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <string_view>
 
 #include "nsutil/proc_text.hpp"
 
-namespace nsupcall::admin {
+namespace nsutil {
 
 /// The inode of the namespace that a link below /proc names, "mnt:[4026531840]". A third cheaper than
 /// fstatat(2), which follows it and so brings the namespace's own file to life.
@@ -25,7 +26,7 @@ namespace nsupcall::admin {
     const auto end = link.find(']');
     errno = EINVAL;
     if (begin == std::string_view::npos || end == std::string_view::npos) return 0;
-    return nsutil::parse_number<ino_t>(link.substr(begin + 1, end - begin - 1)).value_or(0);
+    return parse_number<ino_t>(link.substr(begin + 1, end - begin - 1)).value_or(0);
 }
 
-}  // namespace nsupcall::admin
+}  // namespace nsutil
