@@ -143,8 +143,8 @@ class Attempt {
             options_.sessions, settings_, requester_, place,
             {creduid_, task.query.user, {settings_.keytab, options_.keytab, options_.krb5_conf}});
         task.query.kept_tickets = task.examine == nullptr ? keeper.take(deadline_) : keeper.peek();
-        asked_for_worker_ = true;
         auto reply = run(task, options_.workers, worker_, deadline_);
+        lacked_worker_ = options_.workers != nullptr && !worker_;
         if (task.examine == nullptr)
             keeper.put(reply);
         else
@@ -159,7 +159,7 @@ class Attempt {
     [[nodiscard]] std::vector<Examined>& examined() { return examined_; }
     [[nodiscard]] std::optional<nsutil::Child>& worker() { return worker_; }
     /// Whether the last task was nobody's.
-    [[nodiscard]] bool lacked_worker() const { return asked_for_worker_ && !worker_; }
+    [[nodiscard]] bool lacked_worker() const { return lacked_worker_; }
     /// What the log should tell of the last attempt.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
@@ -190,7 +190,7 @@ class Attempt {
     std::vector<std::string> notes_;
     std::vector<Examined> examined_;
     std::optional<nsutil::Child> worker_;
-    bool asked_for_worker_ = false;
+    bool lacked_worker_ = false;
 };
 
 }  // namespace
@@ -255,8 +255,8 @@ SpnegoOutcome answer_spnego(const SpnegoRequest& request, const SpnegoOptions& o
         for (const auto& candidate : outcome.reply.trace.candidates()) trace.add(candidate);
         outcome.reply.trace = std::move(trace);
     }
-    outcome.declined = options.workers != nullptr &&
-                       (attempt.lacked_worker() || (outcome.reply.worker_lost && !options.workers->lives()));
+    outcome.declined = attempt.lacked_worker() || (options.workers != nullptr && outcome.reply.worker_lost &&
+                                                   !options.workers->lives());
     outcome.examined = std::move(attempt.examined());
     if (attempt.worker()) outcome.worker.emplace(std::move(*attempt.worker()));
     for (const auto& note : attempt.notes()) outcome.place->notes.push_back(note);
