@@ -78,6 +78,8 @@ class Child {
     [[nodiscard]] int send(std::span<const std::byte> message, std::span<const int> descriptors) const;
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    /// For poll(2), where several are waited for: readable once a message, or the end, is there.
+    [[nodiscard]] int channel() const noexcept { return channel_.get(); }
 
     /// Waits for the one message.
     /// @return its size in bytes

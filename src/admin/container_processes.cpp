@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <functional>
@@ -26,8 +27,6 @@ class Walk {
     /// @param is_found whether it is below one that is wanted
     void visit(int parent_fd, const char* name, const std::string& path, bool is_found, std::size_t depth) {
         if (depth > kDepthMost || ++groups_ > kGroupsMost) return;
-        auto folder = nsutil::open_at(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (!folder) return;
         if (!is_found && depth > 0) {
             auto workload = workload_of_cgroup("0::" + path);
             if (!workload.id.empty() || !workload.pod_uid.empty()) {
@@ -35,6 +34,9 @@ class Walk {
                 is_found = wanted_(workload);
             }
         }
+        if (!is_found && is_leaf(parent_fd, name)) return;
+        auto folder = nsutil::open_at(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!folder) return;
         if (is_found) read_processes(folder->get());
         const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(folder->get()), ::closedir);
         if (listing == nullptr) return;
@@ -47,6 +49,12 @@ class Walk {
     [[nodiscard]] std::vector<pid_t> take() { return std::move(processes_); }
 
   private:
+    /// Whether no group is below it. Each has some fifty files, which need not be listed to know that.
+    /// @source Linux fs/kernfs/inode.c (kernfs_refresh_inode: the links of a folder are its folders and two)
+    static bool is_leaf(int parent_fd, const char* name) {
+        struct stat info = {};
+        return ::fstatat(parent_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_nlink == 2;
+    }
     void read_processes(int folder_fd) {
         const auto text = nsutil::read_file_at(folder_fd, "cgroup.procs", kProcsMost);
         if (!text) return;

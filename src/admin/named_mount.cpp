@@ -48,16 +48,6 @@ ino_t namespace_of(int proc_fd, pid_t process) {
     return nsutil::namespace_inode(proc_fd, (std::to_string(process) + "/ns/mnt").c_str());
 }
 
-/// Whether it is worth while to read the process' mount table. Its statistics name the types of all its
-/// mounts, and cost the kernel half as much.
-/// @source Linux fs/proc_namespace.c (show_vfsstat, show_mountinfo)
-bool may_see_smb_mount(int proc_fd, pid_t process) {
-    const auto text =
-        nsutil::read_file_at(proc_fd, (std::to_string(process) + "/mountstats").c_str(), kMountinfoLimit);
-    // A path that holds these letters costs a look at the table, no more.
-    return !text || text->find("cifs") != std::string::npos || text->find("smb3") != std::string::npos;
-}
-
 /// The mount as each namespace has it that has one there, with the processes of that namespace.
 class HolderSearch {
   public:
@@ -102,7 +92,7 @@ class HolderSearch {
     }
     void look_at(pid_t process, ino_t id) {
         std::optional<NamedMount> seen;
-        if (may_see_smb_mount(proc_fd_, process))
+        if (may_see_cifs(proc_fd_, process).value_or(false))
             if (auto mount = smb_mount_of(proc_fd_, process, path_)) seen = std::move(*mount);
         const std::lock_guard lock(mutex_);
         if (firsts_[id] != process) return;

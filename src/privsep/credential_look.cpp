@@ -1,5 +1,6 @@
 #include "privsep/credential_look.hpp"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,24 +89,20 @@ class Lookers {
     [[nodiscard]] bool full() const { return at_work_.size() >= at_once_; }
     [[nodiscard]] bool idle() const { return at_work_.empty(); }
 
-    /// Takes what is there; where nothing is, waits a moment.
+    /// Waits until one has answered or is late, and takes what is there.
     void collect() {
-        bool any = false;
+        wait_for_any();
         for (auto one = at_work_.begin(); one != at_work_.end();) {
             auto reply = reply_if_ready(one->child, one->deadline);
             if (!reply) {
                 ++one;
                 continue;
             }
-            any = true;
             finish(*one, std::move(*reply));
             ended_.push_back(one->pid);
             one = at_work_.erase(one);  // closes its channel, for which it waits
         }
         reap();
-        if (any) return;
-        constexpr timespec kMoment = {0, 100'000};
-        (void)::nanosleep(&kMoment, nullptr);
     }
 
     /// Takes the ends of all children, for a moment; one that hangs in a file system is left to another time.
@@ -121,6 +118,17 @@ class Lookers {
   private:
     [[nodiscard]] nsutil::Deadline deadline() const {
         return nsutil::Deadline::after(std::chrono::milliseconds(options_.each_ms));
+    }
+
+    void wait_for_any() const {
+        std::vector<pollfd> channels;
+        channels.reserve(at_work_.size());
+        int most_ms = options_.each_ms;
+        for (const auto& one : at_work_) {
+            channels.push_back({one.child.channel(), POLLIN, 0});
+            most_ms = std::min(most_ms, static_cast<int>(one.deadline.remaining_ms()) + 1);
+        }
+        (void)::poll(channels.data(), channels.size(), most_ms);  // early: one look too many
     }
 
     Result<nsutil::Child> start(const LookTarget& target, Look& look) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "nsutil/bounded_read.hpp"
 #include "nsutil/mount_options.hpp"
 #include "nsutil/proc_text.hpp"
 
@@ -89,6 +90,14 @@ CifsMount describe(const LibMount& lib, libmnt_fs* fs) {
 bool may_hold_cifs(std::string_view mountinfo) {
     return mountinfo.find(" - cifs ") != std::string_view::npos ||
            mountinfo.find(" - smb3 ") != std::string_view::npos;
+}
+
+std::optional<bool> may_see_cifs(int proc_fd, pid_t tgid) {
+    const auto text =
+        nsutil::read_file_at(proc_fd, (std::to_string(tgid) + "/mountstats").c_str(), kMountinfoLimit);
+    if (!text || text->empty()) return std::nullopt;
+    // A path that holds these letters costs a look at the table, no more.
+    return text->find("cifs") != std::string::npos || text->find("smb3") != std::string::npos;
 }
 
 Result<std::vector<CifsMount>> parse_cifs_mounts(const std::string& mountinfo) {

@@ -2,6 +2,8 @@
 /// @file
 /// The cifs mounts of a mount table, and which of them a session may belong to.
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +29,14 @@ inline constexpr std::size_t kMountinfoLimit = 16 * 1024 * 1024;  ///< bytes; 10
 
 /// Whether it is worth while to parse the text of a mountinfo file: most mount tables hold no cifs mount.
 [[nodiscard]] bool may_hold_cifs(std::string_view mountinfo);
+
+/// Whether it is worth while to read the process' mountinfo file. Its mountstats file names the types of all
+/// its mounts, and costs the kernel half as much.
+/// @param proc_fd  of /proc
+/// @return nothing where it has no mounts that can be read: it is a thread of the kernel, has ended, or may
+/// not be looked at
+/// @source Linux fs/proc_namespace.c (show_vfsstat, show_mountinfo)
+[[nodiscard]] std::optional<bool> may_see_cifs(int proc_fd, pid_t tgid);
 
 /// The cifs mounts of the text of a mountinfo file, read by libmount. The library is loaded on the first
 /// call: nearly every upcall does without.

@@ -103,20 +103,18 @@ LivingSearch find_living(std::span<const SessionRecord* const> records, const Na
         }
     }
     if (missing == 0) return search;
-    const auto seen_all =
-        scan_processes(deadline, [&](pid_t tgid, const nsutil::NamespaceId& mount_namespace) {
-            for (std::size_t at = 0; at < records.size(); ++at) {
-                const auto& record = *records[at];
-                if (search.found[at] || record.place.view.of(NamespaceKind::mount) != mount_namespace)
-                    continue;
-                auto process = LivingProcess::open(tgid, own);
-                if (!process) break;
-                if (!proves(record, process->place, tgid, process->start_ticks, own)) continue;
-                search.found[at] = std::move(*process);
-                --missing;
-            }
-            return missing > 0;
-        });
+    const auto seen_all = scan_processes(deadline, [&](pid_t tgid, ino_t mounts) {
+        for (std::size_t at = 0; at < records.size(); ++at) {
+            const auto& record = *records[at];
+            if (search.found[at] || record.place.view.of(NamespaceKind::mount).inode != mounts) continue;
+            auto process = LivingProcess::open(tgid, own);
+            if (!process) break;
+            if (!proves(record, process->place, tgid, process->start_ticks, own)) continue;
+            search.found[at] = std::move(*process);
+            --missing;
+        }
+        return missing > 0;
+    });
     search.complete = seen_all && *seen_all;
     return search;
 }

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "nsutil/bounded_read.hpp"
@@ -30,25 +30,26 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
     // A namespace is a service's only if all its processes are: who made a container's namespaces, or entered
     // them from the host, is in them as well, in the host's pid namespace.
     enum class State : std::uint8_t { no_holder, service, counted };
-    std::map<std::pair<dev_t, ino_t>, State> seen;
-    const auto seen_all = scan_processes(deadline, [&](pid_t tgid, const nsutil::NamespaceId& mounts) {
-        const std::pair number(mounts.device, mounts.inode);
-        if (const auto known = seen.find(number); known != seen.end()) {
+    std::unordered_map<ino_t, State> seen;
+    const auto seen_all = scan_processes(deadline, [&](pid_t tgid, ino_t mounts) {
+        if (const auto known = seen.find(mounts); known != seen.end()) {
             if (known->second != State::service) return true;
             auto process = LivingProcess::open(tgid, own);
-            if (!process || process->place.view.of(NamespaceKind::mount) != mounts ||
+            if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts ||
                 is_host_service(process->place.view, own))
                 return true;
             known->second = State::counted;
             if (search.others++ == 0) search.process = std::move(*process);
             return true;
         }
+        const auto may_see = may_see_cifs(proc->get(), tgid);
+        // It is gone, or it is a kernel thread: the next process of the same namespace will do.
+        if (!may_see) return true;
+        if (!*may_see) return seen.emplace(mounts, State::no_holder), true;
         const auto text =
             nsutil::read_file_at(proc->get(), (std::to_string(tgid) + "/mountinfo").c_str(), kMountinfoLimit);
-        // It is gone, or it is a kernel thread: the next process of the same namespace will do.
         if (!text || text->empty()) return true;
-        auto& state = seen.emplace(number, State::no_holder).first->second;
-        if (!may_hold_cifs(*text)) return true;
+        auto& state = seen.emplace(mounts, State::no_holder).first->second;
         const auto table = parse_cifs_mounts(*text);
         if (!table) {
             problem = table.error();
@@ -61,13 +62,13 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
                 search.multiuser = search.multiuser || mount.multiuser;
             }
         if (!holds) return true;
-        if (mounts == own.of(NamespaceKind::mount)) {
+        if (mounts == own.of(NamespaceKind::mount).inode) {
             search.host = true;
             return true;
         }
         auto process = LivingProcess::open(tgid, own);
-        if (!process || process->place.view.of(NamespaceKind::mount) != mounts) {
-            seen.erase(number);
+        if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts) {
+            seen.erase(mounts);
             return true;
         }
         if (is_host_service(process->place.view, own)) {
@@ -81,7 +82,7 @@ nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::N
     if (!seen_all) return std::unexpected(seen_all.error());
     if (problem) return std::unexpected(*problem);
     search.complete = *seen_all;
-    for (const auto& [number, state] : seen) search.host = search.host || state == State::service;
+    for (const auto& [mounts, state] : seen) search.host = search.host || state == State::service;
     return search;
 }
 

@@ -2,19 +2,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cstdio>
 #include <memory>
 
 #include "nsutil/bounded_read.hpp"
+#include "nsutil/namespace_link.hpp"
 #include "nsutil/proc_text.hpp"
 
 namespace nsupcall {
 
 nsutil::Result<bool> scan_processes(const nsutil::Deadline& deadline,
-                                    const std::function<bool(pid_t, const nsutil::NamespaceId&)>& visit) {
+                                    const std::function<bool(pid_t, ino_t)>& visit) {
     auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
     if (!proc) return nsutil::propagate(proc);
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(proc->get()), ::closedir);
@@ -28,9 +28,8 @@ nsutil::Result<bool> scan_processes(const nsutil::Deadline& deadline,
         if (++count % kStride == 0 && deadline.passed()) return false;
         std::array<char, 32> path = {};
         (void)std::snprintf(path.data(), path.size(), "%u/ns/mnt", *tgid);
-        struct stat info = {};
-        if (::fstatat(fd, path.data(), &info, 0) != 0) continue;
-        if (!visit(static_cast<pid_t>(*tgid), {info.st_dev, info.st_ino})) break;
+        const auto mounts = nsutil::namespace_inode(fd, path.data());
+        if (mounts != 0 && !visit(static_cast<pid_t>(*tgid), mounts)) break;
     }
     return true;
 }

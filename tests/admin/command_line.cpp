@@ -8,6 +8,8 @@
 #include "admin/completion_model.hpp"
 #include "admin/subcommands.hpp"
 #include "support/nsupcall_command.hpp"
+#include "support/temp_dir.hpp"
+#include "trace/history.hpp"
 
 namespace nsupcall::test {
 namespace {
@@ -54,14 +56,18 @@ TEST(CommandLine, EveryHelp_FitsAScreen) {
 
 // What could not be written has not been said, whatever it was.
 TEST(CommandLine, FullOutput_IsStatus2) {
-    for (const char* arguments :
-         {"map", "map --json", "map --dot", "history", "history --json", "doctor --no-kdc --no-self-test",
-          "explain --pid $$ --host fs.lab.test", "inspect $$", "completion bash"})
+    const auto folder = must(TempDir::create());
+    HistoryRecord record;
+    record.call = "cifs.spnego";
+    must(History(folder.path() / "history").append(record));
+    for (const char* arguments : {"map", "map --json", "map --dot", "history --history-dir=$0/history",
+                                  "history --json --history-dir=$0/history", "doctor --no-kdc --no-self-test",
+                                  "explain --pid $$ --host fs.lab.test", "inspect $$", "completion bash"})
         EXPECT_EQ(
-            2,
-            must(run_program({.argv = {"sh", "-c",
-                                       std::string(NSUPCALL_COMMAND_PATH " ") + arguments + " >/dev/full"}}))
-                .exit_code)
+            2, must(run_program({.argv = {"sh", "-c",
+                                          std::string(NSUPCALL_COMMAND_PATH " ") + arguments + " >/dev/full",
+                                          folder.path()}}))
+                   .exit_code)
             << arguments;
 }
 

@@ -1,9 +1,19 @@
 #include "session/cifs_mounts.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "nsutil/bounded_read.hpp"
+#include "support/must.hpp"
+#include "support/temp_dir.hpp"
 
 namespace nsupcall {
 namespace {
+
+using test::must;
 
 // As Linux 6.12 prints them.
 constexpr const char* kHost =
@@ -37,6 +47,37 @@ TEST(CifsMounts, NoCifs_IsSeenWithoutParsing) {
     EXPECT_FALSE(
         may_hold_cifs("29 1 254:1 / / rw - ext4 /dev/vda1 rw\n30 29 0:5 / /cifs rw - tmpfs cifs rw\n"));
     EXPECT_TRUE(may_hold_cifs(kMultiuser));
+}
+
+/// The folder of a process, as far as its mounts go.
+class ProcessFolder {
+  public:
+    explicit ProcessFolder(const std::optional<std::string>& mountstats) {
+        std::filesystem::create_directory(folder_.path() / "7");
+        if (mountstats) must(test::write_file(folder_.path() / "7/mountstats", *mountstats));
+    }
+    [[nodiscard]] std::optional<bool> may_see() const {
+        const auto fd = must(nsutil::open_at(AT_FDCWD, folder_.path().c_str(), O_PATH | O_DIRECTORY));
+        return may_see_cifs(fd.get(), 7);
+    }
+
+  private:
+    test::TempDir folder_ = must(test::TempDir::create());
+};
+
+TEST(CifsMounts, Statistics_TellWhetherTheTableIsWorthwhile) {
+    const std::string root = "device /dev/vda1 mounted on / with fstype ext4\n";
+    EXPECT_EQ(false, ProcessFolder(root).may_see());
+    EXPECT_EQ(true, ProcessFolder(root + "device //fs/x mounted on /mnt with fstype cifs\n").may_see());
+    EXPECT_EQ(true, ProcessFolder(root + "device //fs/x mounted on /mnt with fstype smb3\n").may_see());
+    EXPECT_EQ(std::nullopt, ProcessFolder("").may_see())
+        << "a thread of the kernel: another process will tell";
+    EXPECT_EQ(std::nullopt, ProcessFolder(std::nullopt).may_see()) << "it has ended";
+}
+
+TEST(CifsMounts, OwnStatistics_AreRead) {
+    const auto proc = must(nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
+    EXPECT_TRUE(may_see_cifs(proc.get(), ::getpid()).has_value());
 }
 
 TEST(CifsMounts, Empty_GivesNone) {
