@@ -30,6 +30,7 @@ struct Recipe {
     ContainerSpec spec{};
     std::uint32_t host_uid = kGamesUid;
     std::vector<std::string> helper_options{}, peer_options{};
+    bool is_declined = false;
 };
 
 Recipe of_games(std::string title) {
@@ -111,6 +112,7 @@ Result<Recipe> with_a_keytab(test::Realm& realm) {
     if (auto written = test::write_file(path, *keytab); !written) return nsutil::propagate(written);
     recipe.spec.files = {{.path = "/etc/krb5.conf", .content = realm.krb5_conf()},
                          {.path = path, .content = *keytab, .mode = 0600}};
+    recipe.is_declined = true;
     recipe.helper_options = {"-K", path};
     recipe.peer_options = {"-K", path};
     return recipe;
@@ -184,6 +186,7 @@ std::vector<SideSpec> Scenario::sides(const std::vector<SideSpec>& of_tokens) co
             if (side.kind == SideKind::our_engine) side.program = test::front_path();
             if (side.ours()) side.arguments = {"%k"};
         }
+        if (is_declined && side.kind == SideKind::our_engine) side.program = test::front_path();
         side.add_options(side.ours() ? helper_options : peer_options);
         sides.push_back(std::move(side));
     }
@@ -220,7 +223,8 @@ Result<Scenario> make_scenario(std::string_view name, test::Realm& realm) {
                     .container = std::move(*container),
                     .host_uid = recipe->host_uid,
                     .helper_options = std::move(recipe->helper_options),
-                    .peer_options = std::move(recipe->peer_options)};
+                    .peer_options = std::move(recipe->peer_options),
+                    .is_declined = recipe->is_declined};
 }
 
 }  // namespace nsupcall::bench

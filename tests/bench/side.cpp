@@ -23,16 +23,22 @@ RulePattern Side::token_pattern(const std::string& host, unsigned number) {
     return {.description = fmt::format("ver=0x2;host={};{};*", host, address_of(number))};
 }
 
-std::vector<pid_t> Side::processes(pid_t since) const {
+std::set<pid_t> all_processes() {
+    std::set<pid_t> pids;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", failed))
+        if (const pid_t pid = std::atoi(entry.path().filename().c_str()); pid > 0) pids.insert(pid);
+    return pids;
+}
+
+std::vector<pid_t> Side::processes(const std::set<pid_t>& before) const {
     const auto name = rule_.program_link().filename().string();
     std::vector<pid_t> pids;
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
-        const pid_t pid = std::atoi(entry.path().filename().c_str());
-        // With many containers their processes are not even to be opened: the upcall would be over before.
-        if (pid > since && test::read_file(entry.path() / "cmdline").value_or("").starts_with(name))
+    // With many containers their processes are not even to be opened: the upcall would be over before.
+    for (const pid_t pid : all_processes())
+        if (!before.contains(pid) &&
+            test::read_file(fmt::format("/proc/{}/cmdline", pid)).value_or("").starts_with(name))
             pids.push_back(pid);
-    }
     return pids;
 }
 

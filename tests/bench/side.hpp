@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct SideSpec {
     }
 };
 
+/// The processes that there are now.
+[[nodiscard]] std::set<pid_t> all_processes();
+
 /// A side whose rule is installed.
 class Side {
   public:
@@ -48,9 +52,9 @@ class Side {
     [[nodiscard]] static std::string address_of(unsigned number);
 
     [[nodiscard]] const SideSpec& spec() const { return spec_; }
-    /// Those that run now and are younger than process `since`, their children included; of an engine's side
-    /// also the servants at work for it.
-    [[nodiscard]] std::vector<pid_t> processes(pid_t since) const;
+    /// Those that run now and did not `before`, their children included; of an engine's side also the
+    /// servants at work for it.
+    [[nodiscard]] std::vector<pid_t> processes(const std::set<pid_t>& before) const;
 
   private:
     Side(SideSpec spec, test::RequestRule rule) : spec_(std::move(spec)), rule_(std::move(rule)) {}

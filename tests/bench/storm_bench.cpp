@@ -135,9 +135,9 @@ class Storm {
         const auto& side = of_ours ? *ours_ : *peer_;
         const auto count = std::min(options_.at_once, fleet_->size());
         if (asks_kdc()) must(fleet_->restore(0, count));
-        const pid_t since = ::getpid();  // older than all that is asked for now
+        const auto before = all_processes();
         MemoryWatch watch([&] {
-            auto pids = side.processes(since);
+            auto pids = side.processes(before);
             if (of_ours && engine_) {
                 const auto more = engine_->processes();
                 pids.insert(pids.end(), more.begin(), more.end());
