@@ -92,7 +92,7 @@ class HolderSearch {
     }
     void look_at(pid_t process, ino_t id) {
         std::optional<NamedMount> seen;
-        if (may_see_cifs(proc_fd_, process).value_or(false))
+        if (const auto may_see = may_see_cifs(proc_fd_, process); may_see && *may_see)
             if (auto mount = smb_mount_of(proc_fd_, process, path_)) seen = std::move(*mount);
         const std::lock_guard lock(mutex_);
         if (firsts_[id] != process) return;

@@ -123,7 +123,7 @@ class Lookers {
     void wait_for_any() const {
         std::vector<pollfd> channels;
         channels.reserve(at_work_.size());
-        int most_ms = options_.each_ms;
+        int most_ms = static_cast<int>(options_.each_ms);
         for (const auto& one : at_work_) {
             channels.push_back({one.child.channel(), POLLIN, 0});
             most_ms = std::min(most_ms, static_cast<int>(one.deadline.remaining_ms()) + 1);

@@ -85,6 +85,15 @@ CifsMount describe(const LibMount& lib, libmnt_fs* fs) {
     return mount;
 }
 
+Result<std::string> read_mounts(int proc_fd, pid_t tgid, const char* file) {
+    auto text = nsutil::read_file_at(proc_fd, (std::to_string(tgid) + file).c_str(), kMountinfoLimit);
+    // A process that ends loses its namespaces (EINVAL) and its root (ENOENT) before its number.
+    const int code = text ? 0 : text.error().code;
+    if (code == ENOENT || code == EINVAL || (text && text->empty()))
+        return fail(ESRCH, "process " + std::to_string(tgid) + " sees no mounts");
+    return text;
+}
+
 }  // namespace
 
 bool may_hold_cifs(std::string_view mountinfo) {
@@ -92,12 +101,15 @@ bool may_hold_cifs(std::string_view mountinfo) {
            mountinfo.find(" - smb3 ") != std::string_view::npos;
 }
 
-std::optional<bool> may_see_cifs(int proc_fd, pid_t tgid) {
-    const auto text =
-        nsutil::read_file_at(proc_fd, (std::to_string(tgid) + "/mountstats").c_str(), kMountinfoLimit);
-    if (!text || text->empty()) return std::nullopt;
+Result<bool> may_see_cifs(int proc_fd, pid_t tgid) {
+    auto text = read_mounts(proc_fd, tgid, "/mountstats");
+    if (!text) return nsutil::propagate(text);
     // A path that holds these letters costs a look at the table, no more.
     return text->find("cifs") != std::string::npos || text->find("smb3") != std::string::npos;
+}
+
+Result<std::string> read_mountinfo(int proc_fd, pid_t tgid) {
+    return read_mounts(proc_fd, tgid, "/mountinfo");
 }
 
 Result<std::vector<CifsMount>> parse_cifs_mounts(const std::string& mountinfo) {

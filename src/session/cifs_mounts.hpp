@@ -33,10 +33,15 @@ inline constexpr std::size_t kMountinfoLimit = 16 * 1024 * 1024;  ///< bytes; 10
 /// Whether it is worth while to read the process' mountinfo file. Its mountstats file names the types of all
 /// its mounts, and costs the kernel half as much.
 /// @param proc_fd  of /proc
-/// @return nothing where it has no mounts that can be read: it is a thread of the kernel, has ended, or may
-/// not be looked at
-/// @source Linux fs/proc_namespace.c (show_vfsstat, show_mountinfo)
-[[nodiscard]] std::optional<bool> may_see_cifs(int proc_fd, pid_t tgid);
+/// @errors ESRCH it has ended, or there is no mount below its root; EFBIG there are more mounts than
+/// kMountinfoLimit
+///         bytes can tell; others of opening and reading the file
+/// @source Linux fs/proc_namespace.c (mounts_open_common, show_vfsstat, show_mountinfo)
+[[nodiscard]] nsutil::Result<bool> may_see_cifs(int proc_fd, pid_t tgid);
+
+/// The text of the process' mountinfo file.
+/// @errors as of may_see_cifs()
+[[nodiscard]] nsutil::Result<std::string> read_mountinfo(int proc_fd, pid_t tgid);
 
 /// The cifs mounts of the text of a mountinfo file, read by libmount. The library is loaded on the first
 /// call: nearly every upcall does without.

@@ -2,88 +2,154 @@
 
 #include <fcntl.h>
 
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "nsutil/bounded_read.hpp"
 #include "session/cifs_mounts.hpp"
+#include "session/mount_census.hpp"
 #include "session/process_scan.hpp"
 
 namespace nsupcall {
 namespace {
 
 using nsutil::NamespaceKind;
+using nsutil::NamespaceView;
+using nsutil::Result;
 
 /// A service of the host with a mount namespace of its own (see Requester::is_host_service).
-bool is_host_service(const nsutil::NamespaceView& view, const nsutil::NamespaceView& own) {
+bool is_host_service(const NamespaceView& view, const NamespaceView& own) {
     return view.same(NamespaceKind::pid, own) && view.same(NamespaceKind::user, own) && view.same_root(own);
 }
 
-}  // namespace
+/// One pass over all processes, which looks into each mount namespace once.
+class Search {
+  public:
+    Search(const SessionKey& key, const NamespaceView& own, int proc_fd)
+        : key_(key), own_(own), proc_fd_(proc_fd) {}
 
-nsutil::Result<HolderSearch> find_holders(const SessionKey& key, const nsutil::NamespaceView& own,
-                                          const nsutil::Deadline& deadline) {
-    auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
-    if (!proc) return nsutil::propagate(proc);
-    HolderSearch search;
-    std::optional<nsutil::Error> problem;
+    Result<HolderSearch> run(const nsutil::Deadline& deadline) {
+        auto census = count_mounts(kSmbMagics, deadline);
+        // Older kernels tell nothing: what processes see must do.
+        if (census) census_ = std::move(*census);
+        auto seen_all =
+            scan_processes(deadline, [&](pid_t tgid, ino_t mounts) { return visit(tgid, mounts); });
+        if (!seen_all) return nsutil::propagate(seen_all);
+        if (problem_) return std::unexpected(std::move(*problem_));
+        if (!hidden_.empty())
+            return nsutil::fail(ENOKEY, "process " + std::to_string(hidden_.begin()->second) +
+                                            " hides SMB mounts of its namespace by its root folder");
+        search_.complete = *seen_all;
+        for (const auto& [mounts, state] : seen_) search_.host = search_.host || state == State::service;
+        return std::move(search_);
+    }
+
+  private:
     // A namespace is a service's only if all its processes are: who made a container's namespaces, or entered
     // them from the host, is in them as well, in the host's pid namespace.
     enum class State : std::uint8_t { no_holder, service, counted };
-    std::unordered_map<ino_t, State> seen;
-    const auto seen_all = scan_processes(deadline, [&](pid_t tgid, ino_t mounts) {
-        if (const auto known = seen.find(mounts); known != seen.end()) {
-            if (known->second != State::service) return true;
-            auto process = LivingProcess::open(tgid, own);
-            if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts ||
-                is_host_service(process->place.view, own))
+
+    /// @return whether to go on
+    bool visit(pid_t tgid, ino_t mounts) {
+        if (const auto known = seen_.find(mounts); known != seen_.end()) {
+            if (known->second == State::service) look_again(tgid, mounts, known->second);
+            return true;
+        }
+        const auto counted = census_.find(mounts);
+        const bool is_counted = counted != census_.end();
+        auto worthwhile = is_counted ? Result<bool>(counted->second > 0) : may_see_cifs(proc_fd_, tgid);
+        if (worthwhile && !*worthwhile) return seen_.emplace(mounts, State::no_holder), true;
+        const auto text = worthwhile ? read_mountinfo(proc_fd_, tgid)
+                                     : Result<std::string>(std::unexpected(worthwhile.error()));
+        const bool sees_none = !text && text.error().code == ESRCH;
+        // A container can make its table too long to be read: it must not seem to hold nothing.
+        if (!text && !sees_none)
+            return give_up(nsutil::fail(ENOKEY, "nobody knows what process " + std::to_string(tgid) +
+                                                    " has mounted: " + text.error().what));
+        // The next process of the same namespace will do.
+        if (sees_none && !is_counted) return true;
+        std::vector<CifsMount> table;
+        if (text && may_hold_cifs(*text)) {
+            auto parsed = parse_cifs_mounts(*text);
+            if (!parsed) return give_up(std::unexpected(parsed.error()));
+            table = std::move(*parsed);
+        }
+        if (is_counted && table.size() < counted->second) {
+            const auto process = LivingProcess::open(tgid, own_);
+            if (!process) return true;
+            if (!is_of_host(process->place)) {
+                hidden_.try_emplace(mounts, tgid);  // unless another process there sees them all
                 return true;
-            known->second = State::counted;
-            if (search.others++ == 0) search.process = std::move(*process);
-            return true;
-        }
-        const auto may_see = may_see_cifs(proc->get(), tgid);
-        // It is gone, or it is a kernel thread: the next process of the same namespace will do.
-        if (!may_see) return true;
-        if (!*may_see) return seen.emplace(mounts, State::no_holder), true;
-        const auto text =
-            nsutil::read_file_at(proc->get(), (std::to_string(tgid) + "/mountinfo").c_str(), kMountinfoLimit);
-        if (!text || text->empty()) return true;
-        auto& state = seen.emplace(mounts, State::no_holder).first->second;
-        const auto table = parse_cifs_mounts(*text);
-        if (!table) {
-            problem = table.error();
-            return false;
-        }
-        bool holds = false;
-        for (const auto& mount : *table)
-            if (may_belong(key, mount)) {
-                holds = true;
-                search.multiuser = search.multiuser || mount.multiuser;
             }
-        if (!holds) return true;
-        if (mounts == own.of(NamespaceKind::mount).inode) {
-            search.host = true;
-            return true;
         }
-        auto process = LivingProcess::open(tgid, own);
-        if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts) {
-            seen.erase(mounts);
-            return true;
-        }
-        if (is_host_service(process->place.view, own)) {
-            state = State::service;
-        } else {
-            state = State::counted;
-            if (search.others++ == 0) search.process = std::move(*process);
-        }
+        hidden_.erase(mounts);
+        settle(tgid, mounts, table);
         return true;
-    });
-    if (!seen_all) return std::unexpected(seen_all.error());
-    if (problem) return std::unexpected(*problem);
-    search.complete = *seen_all;
-    for (const auto& [mounts, state] : seen) search.host = search.host || state == State::service;
-    return search;
+    }
+
+    void settle(pid_t tgid, ino_t mounts, const std::vector<CifsMount>& table) {
+        bool holds = false, multiuser = false;
+        for (const auto& mount : table)
+            if (may_belong(key_, mount)) {
+                holds = true;
+                multiuser = multiuser || mount.multiuser;
+            }
+        auto state = State::no_holder;
+        if (holds && mounts == own_.of(NamespaceKind::mount).inode) {
+            search_.host = true;
+        } else if (holds) {
+            auto process = LivingProcess::open(tgid, own_);
+            // The next process of the same namespace will do.
+            if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts) return;
+            state = is_host_service(process->place.view, own_) ? State::service : State::counted;
+            if (state == State::counted) count(std::move(*process));
+        }
+        search_.multiuser = search_.multiuser || multiuser;
+        seen_.emplace(mounts, state);
+    }
+
+    void look_again(pid_t tgid, ino_t mounts, State& state) {
+        auto process = LivingProcess::open(tgid, own_);
+        if (!process || process->place.view.of(NamespaceKind::mount).inode != mounts ||
+            is_host_service(process->place.view, own_))
+            return;
+        state = State::counted;
+        count(std::move(*process));
+    }
+
+    void count(LivingProcess process) {
+        if (search_.others++ == 0) search_.process = std::move(process);
+    }
+
+    /// A service of the host may well have another root folder, and nothing to gain by it.
+    [[nodiscard]] bool is_of_host(const PlaceIdentity& place) const {
+        return place.container.empty() && place.view.same(NamespaceKind::pid, own_) &&
+               place.view.same(NamespaceKind::user, own_);
+    }
+
+    bool give_up(std::unexpected<nsutil::Error> problem) {
+        problem_ = std::move(problem.error());
+        return false;
+    }
+
+    const SessionKey& key_;
+    const NamespaceView& own_;
+    int proc_fd_;
+    MountCensus census_;
+    std::unordered_map<ino_t, State> seen_;
+    std::unordered_map<ino_t, pid_t> hidden_;  ///< where no process has been found yet that sees all mounts
+    std::optional<nsutil::Error> problem_;
+    HolderSearch search_;
+};
+
+}  // namespace
+
+Result<HolderSearch> find_holders(const SessionKey& key, const NamespaceView& own,
+                                  const nsutil::Deadline& deadline) {
+    auto proc = nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+    if (!proc) return nsutil::propagate(proc);
+    return Search(key, own, proc->get()).run(deadline);
 }
 
 }  // namespace nsupcall

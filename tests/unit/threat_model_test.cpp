@@ -25,7 +25,7 @@ std::string text_of(const fs::path& path) {
 
 /// Test names by suite; what a table of cases calls its rows counts as well.
 std::map<std::string, std::set<std::string>> all_tests() {
-    const std::regex definition(R"(\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\))"), row(R"rx(\{"(\w+)",)rx");
+    const std::regex definition(R"(\b(?:FORKED_)?TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\))"), row(R"rx(\{"(\w+)",)rx");
     std::map<std::string, std::set<std::string>> tests;
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(NSUPCALL_SOURCE_DIR) / "tests")) {
         if (entry.path().extension() != ".cpp") continue;

@@ -56,7 +56,7 @@ class ProcessFolder {
         std::filesystem::create_directory(folder_.path() / "7");
         if (mountstats) must(test::write_file(folder_.path() / "7/mountstats", *mountstats));
     }
-    [[nodiscard]] std::optional<bool> may_see() const {
+    [[nodiscard]] nsutil::Result<bool> may_see() const {
         const auto fd = must(nsutil::open_at(AT_FDCWD, folder_.path().c_str(), O_PATH | O_DIRECTORY));
         return may_see_cifs(fd.get(), 7);
     }
@@ -67,17 +67,18 @@ class ProcessFolder {
 
 TEST(CifsMounts, Statistics_TellWhetherTheTableIsWorthwhile) {
     const std::string root = "device /dev/vda1 mounted on / with fstype ext4\n";
-    EXPECT_EQ(false, ProcessFolder(root).may_see());
-    EXPECT_EQ(true, ProcessFolder(root + "device //fs/x mounted on /mnt with fstype cifs\n").may_see());
-    EXPECT_EQ(true, ProcessFolder(root + "device //fs/x mounted on /mnt with fstype smb3\n").may_see());
-    EXPECT_EQ(std::nullopt, ProcessFolder("").may_see())
-        << "a thread of the kernel: another process will tell";
-    EXPECT_EQ(std::nullopt, ProcessFolder(std::nullopt).may_see()) << "it has ended";
+    EXPECT_FALSE(must(ProcessFolder(root).may_see()));
+    EXPECT_TRUE(must(ProcessFolder(root + "device //fs/x mounted on /mnt with fstype cifs\n").may_see()));
+    EXPECT_TRUE(must(ProcessFolder(root + "device //fs/x mounted on /mnt with fstype smb3\n").may_see()));
+    EXPECT_EQ(EFBIG, ProcessFolder(std::string(kMountinfoLimit + 1, 'x')).may_see().error().code);
+    EXPECT_EQ(ESRCH, ProcessFolder("").may_see().error().code) << "no mount below its root";
+    EXPECT_EQ(ESRCH, ProcessFolder(std::nullopt).may_see().error().code) << "it has ended";
 }
 
 TEST(CifsMounts, OwnStatistics_AreRead) {
     const auto proc = must(nsutil::open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
-    EXPECT_TRUE(may_see_cifs(proc.get(), ::getpid()).has_value());
+    EXPECT_TRUE(may_see_cifs(proc.get(), ::getpid()));
+    EXPECT_TRUE(read_mountinfo(proc.get(), ::getpid()));
 }
 
 TEST(CifsMounts, Empty_GivesNone) {

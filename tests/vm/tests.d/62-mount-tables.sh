@@ -33,3 +33,26 @@ test_tables_shared() {
   enter user c_touch $U2 after
   expect_owner after labu2
 }
+# A container has a copy of the host's mounts, and another root folder: its own list shows no SMB mount. Either of the
+# two may have made the session, whatever the container lets be seen.
+looks_away() { [ -e "/proc/$1/root/nothing" ] && ! file_has "/proc/$1/mountinfo" '* cifs *'; }
+test_tables_hidden() {
+  local release hider
+  release=$(uname -r)
+  printf '%s\n' 6.12 "$release" | sort -CV || skip "the kernel lists no mounts of a namespace before Linux 6.12"
+  mount_share cruid=$U1
+  mkdir -p /srv/away/nothing
+  unshare --user --map-root-user --mount perl -e 'chroot "/srv/away" and chdir "/" and sleep 1000' &
+  hider=$!
+  echo "$hider $hider" >$CONTAINERS/hider
+  wait_for 20 looks_away $hider || fail "the container sees the mount"
+  rm -rf /run/nsupcall
+  reconnect
+  expect_workers_refused creduid=0x1b59
+  expect_log 'hides SMB mounts'
+  # With it goes its copy.
+  kill -KILL $hider
+  wait_for_workers 2 creduid=0x1b59
+  touch $MNT/tables_hidden
+  expect_owner tables_hidden labu1
+}
