@@ -32,6 +32,7 @@ struct MountNamespaceInfo {
 constexpr unsigned long kGetInfo = _IOR(0xb7, 10, MountNamespaceInfo);
 constexpr unsigned long kGetNext = _IOR(0xb7, 11, MountNamespaceInfo);
 constexpr unsigned long kGetPrevious = _IOR(0xb7, 12, MountNamespaceInfo);
+constexpr unsigned long kGetUserNamespace = _IO(0xb7, 1);
 
 struct MountRequest {
     std::uint32_t size = sizeof(MountRequest);
@@ -85,6 +86,13 @@ Result<std::size_t> count_in(const MountNamespaceInfo& info, std::span<const std
     }
 }
 
+/// Whether the namespace of `fd` belongs to that user namespace.
+bool belongs_to(int fd, ino_t user_namespace) {
+    const UniqueFd owner(::ioctl(fd, kGetUserNamespace));
+    struct stat info = {};
+    return owner && ::fstat(owner.get(), &info) == 0 && info.st_ino == user_namespace;
+}
+
 }  // namespace
 
 Result<MountCensus> count_mounts(std::span<const std::uint64_t> magics, const nsutil::Deadline& deadline) {
@@ -100,6 +108,8 @@ Result<MountCensus> count_mounts(std::span<const std::uint64_t> magics, const ns
         at = std::move(*previous);
         info = before;
     }
+    struct stat own = {};
+    if (::stat("/proc/self/ns/user", &own) != 0) return nsutil::fail_errno("user namespace");
     MountCensus census;
     for (;;) {
         if (deadline.passed()) return fail(ETIMEDOUT, "too many mount namespaces");
@@ -107,7 +117,7 @@ Result<MountCensus> count_mounts(std::span<const std::uint64_t> magics, const ns
         if (::fstat(at.get(), &file) != 0) return nsutil::fail_errno("mount namespace");
         auto count = count_in(info, magics);
         if (count)
-            census[file.st_ino] = *count;
+            census[file.st_ino] = {*count, *count == 0 || belongs_to(at.get(), own.st_ino)};
         else if (count.error().code != ENOENT)
             return nsutil::propagate(count);
         auto next = neighbour(at.get(), kGetNext, info);

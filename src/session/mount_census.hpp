@@ -17,8 +17,14 @@ namespace nsupcall {
 /// Of the super blocks of cifs.ko. @source Linux include/uapi/linux/magic.h
 inline constexpr std::uint64_t kSmbMagics[] = {0xff534d42, 0xfe534d42};
 
-/// Mounts in a mount namespace, by the namespace's inode number.
-using MountCensus = std::unordered_map<ino_t, std::size_t>;
+/// What a mount namespace has.
+struct CountedMounts {
+    std::size_t count = 0;
+    bool of_host = true;  ///< the namespace belongs to the user namespace of this process
+};
+
+/// By the inode number of the namespace.
+using MountCensus = std::unordered_map<ino_t, CountedMounts>;
 
 /// Goes through all mount namespaces, with the kernel's own list of their mounts. What a process' mountinfo
 /// file tells ends at that process' root: after chroot(2) the mounts outside are missing.

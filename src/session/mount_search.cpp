@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -40,6 +41,8 @@ class Search {
         if (!hidden_.empty())
             return nsutil::fail(ENOKEY, "process " + std::to_string(hidden_.begin()->second) +
                                             " hides SMB mounts of its namespace by its root folder");
+        if (*seen_all && somebody_is_away())
+            return nsutil::fail(ENOKEY, "a mount namespace in which no process is has SMB mounts");
         search_.complete = *seen_all;
         for (const auto& [mounts, state] : seen_) search_.host = search_.host || state == State::service;
         return std::move(search_);
@@ -58,7 +61,7 @@ class Search {
         }
         const auto counted = census_.find(mounts);
         const bool is_counted = counted != census_.end();
-        auto worthwhile = is_counted ? Result<bool>(counted->second > 0) : may_see_cifs(proc_fd_, tgid);
+        auto worthwhile = is_counted ? Result<bool>(counted->second.count > 0) : may_see_cifs(proc_fd_, tgid);
         if (worthwhile && !*worthwhile) return seen_.emplace(mounts, State::no_holder), true;
         const auto text = worthwhile ? read_mountinfo(proc_fd_, tgid)
                                      : Result<std::string>(std::unexpected(worthwhile.error()));
@@ -75,7 +78,7 @@ class Search {
             if (!parsed) return give_up(std::unexpected(parsed.error()));
             table = std::move(*parsed);
         }
-        if (is_counted && table.size() < counted->second) {
+        if (is_counted && table.size() < counted->second.count) {
             const auto process = LivingProcess::open(tgid, own_);
             if (!process) return true;
             if (!is_of_host(process->place)) {
@@ -86,6 +89,14 @@ class Search {
         hidden_.erase(mounts);
         settle(tgid, mounts, table);
         return true;
+    }
+
+    /// A container can keep a namespace by a descriptor, and come back. The host's own users do that for
+    /// better reasons (snapd, unshare --mount=FILE).
+    [[nodiscard]] bool somebody_is_away() const {
+        return std::ranges::any_of(census_, [&](const auto& one) {
+            return one.second.count > 0 && !one.second.of_host && !seen_.contains(one.first);
+        });
     }
 
     void settle(pid_t tgid, ino_t mounts, const std::vector<CifsMount>& table) {

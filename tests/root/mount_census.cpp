@@ -67,9 +67,24 @@ TEST_F(MountCensusTest, EachNamespace_IsCounted_WhateverItsProcessesSee) {
     });
     ASSERT_TRUE(sees.complete() && looks_away.complete());
     const auto census = must(count_mounts(kRamfs, soon()));
-    const auto before = census.at(namespace_of(::getpid()));
-    EXPECT_EQ(before + kMounts, census.at(namespace_of(sees.last())));
-    EXPECT_EQ(before + kMounts, census.at(namespace_of(looks_away.last())));
+    const auto before = census.at(namespace_of(::getpid())).count;
+    EXPECT_EQ(before + kMounts, census.at(namespace_of(sees.last())).count);
+    EXPECT_EQ(before + kMounts, census.at(namespace_of(looks_away.last())).count);
+}
+
+TEST_F(MountCensusTest, NamespacesOfContainers_AreToldFromTheHosts) {
+    const auto folder = must(TempDir::create());
+    const auto mount_one = [&](int) {
+        return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+               ::mount("ramfs", folder.path().c_str(), "ramfs", 0, nullptr) == 0;
+    };
+    const Crowd of_host(1, 1, mount_one);
+    const Crowd of_container(
+        1, 1, [&](int number) { return mount_one(number) && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0; });
+    ASSERT_TRUE(of_host.complete() && of_container.complete());
+    const auto census = must(count_mounts(kRamfs, soon()));
+    EXPECT_TRUE(census.at(namespace_of(of_host.last())).of_host);
+    EXPECT_FALSE(census.at(namespace_of(of_container.last())).of_host);
 }
 
 TEST_F(MountCensusTest, ManyNamespaces_AreAllThere) {

@@ -56,3 +56,26 @@ test_tables_hidden() {
   touch $MNT/tables_hidden
   expect_owner tables_hidden labu1
 }
+# The same without any process: a descriptor keeps the namespace until one comes back.
+test_tables_away() {
+  local release maker away
+  release=$(uname -r)
+  printf '%s\n' 6.12 "$release" | sort -CV || skip "the kernel lists no mounts of a namespace before Linux 6.12"
+  mount_share cruid=$U1
+  unshare --user --map-root-user --mount perl -e 'sleep 1000' &
+  maker=$!
+  echo "$maker $maker" >$CONTAINERS/away
+  copied() { [ ! "/proc/$maker/ns/mnt" -ef /proc/self/ns/mnt ] && file_has "/proc/$maker/mountinfo" '* cifs *'; }
+  wait_for 20 copied || fail "no copy of the mount"
+  exec {away}<"/proc/$maker/ns/mnt"
+  kill -KILL $maker
+  wait $maker 2>/dev/null
+  rm -rf /run/nsupcall
+  reconnect
+  expect_workers_refused creduid=0x1b59
+  expect_log 'in which no process is'
+  exec {away}<&-
+  wait_for_workers 2 creduid=0x1b59
+  touch $MNT/tables_away
+  expect_owner tables_away labu1
+}
