@@ -28,8 +28,7 @@ using nsutil::propagate;
 using nsutil::Result;
 
 Result<NamedMount> smb_mount_of(int proc_fd, pid_t process, const std::string& path) {
-    auto text =
-        nsutil::read_file_at(proc_fd, (std::to_string(process) + "/mountinfo").c_str(), kMountinfoLimit);
+    auto text = read_mountinfo(proc_fd, process);
     if (!text) return propagate(text);
     if (!may_hold_cifs(*text)) return fail(ENOENT, "it sees no SMB mount");
     auto table = MountTable::parse(*text);

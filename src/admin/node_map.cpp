@@ -96,13 +96,11 @@ class Mapper {
         nsutil::Result<std::string> text;
         std::size_t tries = 3;
         for (const auto& [uid, inhabitant] : users) {
-            text = nsutil::read_file_at(proc_fd, (std::to_string(inhabitant.tgid) + "/mountinfo").c_str(),
-                                        kMountinfoLimit);
-            if ((text && !text->empty()) || --tries == 0) break;
+            text = read_mountinfo(proc_fd, inhabitant.tgid);
+            if (text || --tries == 0) break;
         }
         if (text && !may_hold_cifs(*text)) return std::string();
-        const bool gone = !text && (text.error().code == ESRCH || text.error().code == ENOENT ||
-                                    text.error().code == EINVAL);
+        const bool gone = !text && text.error().code == ESRCH;
         return gone ? std::string() : std::move(text);
     }
 

@@ -50,12 +50,16 @@ struct MountStatus {
     std::uint64_t magic;
 };
 
-/// The namespace before or after that of `fd`, by the kernel's own order; ENOENT there is none.
-Result<UniqueFd> neighbour(int fd, unsigned long which, MountNamespaceInfo& info) {
-    info = {};
-    const int found = ::ioctl(fd, which, &info);
-    if (found >= 0) return UniqueFd(found);
-    return errno == ENOENT ? fail(ENOENT, "the last") : fail(ENOSYS, "the kernel lists no mount namespaces");
+/// Goes to the namespace before or after, by the kernel's own order.
+/// @return false where there is none
+Result<bool> step(UniqueFd& at, MountNamespaceInfo& info, unsigned long which) {
+    MountNamespaceInfo there;
+    UniqueFd found(::ioctl(at.get(), which, &there));
+    if (!found && errno == ENOENT) return false;
+    if (!found) return fail(ENOSYS, "the kernel lists no mount namespaces");
+    at = std::move(found);
+    info = there;
+    return true;
 }
 
 /// @errors ENOSYS; ENOENT the namespace has gone, or the kernel lists a part of it only: what lies below the
@@ -100,18 +104,13 @@ Result<MountCensus> count_mounts(std::span<const std::uint64_t> magics, const ns
     MountNamespaceInfo info;
     if (!at || ::ioctl(at.get(), kGetInfo, &info) != 0)
         return fail(ENOSYS, "the kernel tells nothing of mount namespaces");
-    for (;;) {
-        MountNamespaceInfo before;
-        auto previous = neighbour(at.get(), kGetPrevious, before);
-        if (!previous && previous.error().code == ENOENT) break;
-        if (!previous) return nsutil::propagate(previous);
-        at = std::move(*previous);
-        info = before;
-    }
+    auto moved = step(at, info, kGetPrevious);
+    while (moved && *moved) moved = step(at, info, kGetPrevious);
+    if (!moved) return nsutil::propagate(moved);
     struct stat own = {};
     if (::stat("/proc/self/ns/user", &own) != 0) return nsutil::fail_errno("user namespace");
     MountCensus census;
-    for (;;) {
+    for (bool more = true; more;) {
         if (deadline.passed()) return fail(ETIMEDOUT, "too many mount namespaces");
         struct stat file = {};
         if (::fstat(at.get(), &file) != 0) return nsutil::fail_errno("mount namespace");
@@ -120,11 +119,11 @@ Result<MountCensus> count_mounts(std::span<const std::uint64_t> magics, const ns
             census[file.st_ino] = {*count, *count == 0 || belongs_to(at.get(), own.st_ino)};
         else if (count.error().code != ENOENT)
             return nsutil::propagate(count);
-        auto next = neighbour(at.get(), kGetNext, info);
-        if (!next && next.error().code == ENOENT) return census;
-        if (!next) return nsutil::propagate(next);
-        at = std::move(*next);
+        moved = step(at, info, kGetNext);
+        if (!moved) return nsutil::propagate(moved);
+        more = *moved;
     }
+    return census;
 }
 
 }  // namespace nsupcall

@@ -61,24 +61,18 @@ class Search {
         }
         const auto counted = census_.find(mounts);
         const bool is_counted = counted != census_.end();
-        auto worthwhile = is_counted ? Result<bool>(counted->second.count > 0) : may_see_cifs(proc_fd_, tgid);
-        if (worthwhile && !*worthwhile) return seen_.emplace(mounts, State::no_holder), true;
-        const auto text = worthwhile ? read_mountinfo(proc_fd_, tgid)
-                                     : Result<std::string>(std::unexpected(worthwhile.error()));
-        const bool sees_none = !text && text.error().code == ESRCH;
-        // A container can make its table too long to be read: it must not seem to hold nothing.
-        if (!text && !sees_none)
-            return give_up(nsutil::fail(ENOKEY, "nobody knows what process " + std::to_string(tgid) +
-                                                    " has mounted: " + text.error().what));
-        // The next process of the same namespace will do.
-        if (sees_none && !is_counted) return true;
-        std::vector<CifsMount> table;
-        if (text && may_hold_cifs(*text)) {
-            auto parsed = parse_cifs_mounts(*text);
-            if (!parsed) return give_up(std::unexpected(parsed.error()));
-            table = std::move(*parsed);
+        if (is_counted && counted->second.count == 0) return seen_.emplace(mounts, State::no_holder), true;
+        auto table = table_of(tgid, is_counted);
+        if (!table && table.error().code == ESRCH) {
+            // The next process of the same namespace will do.
+            if (!is_counted) return true;
+            table.emplace();
         }
-        if (is_counted && table.size() < counted->second.count) {
+        if (!table) {
+            problem_ = std::move(table.error());
+            return false;
+        }
+        if (is_counted && table->size() < counted->second.count) {
             const auto process = LivingProcess::open(tgid, own_);
             if (!process) return true;
             if (!is_of_host(process->place)) {
@@ -87,8 +81,24 @@ class Search {
             }
         }
         hidden_.erase(mounts);
-        settle(tgid, mounts, table);
+        settle(tgid, mounts, *table);
         return true;
+    }
+
+    /// The SMB mounts that the process sees.
+    /// @errors ESRCH it sees no mount at all; ENOKEY its table cannot be read; those of parse_cifs_mounts()
+    [[nodiscard]] Result<std::vector<CifsMount>> table_of(pid_t tgid, bool is_worthwhile) const {
+        auto may_see = is_worthwhile ? Result<bool>(true) : may_see_cifs(proc_fd_, tgid);
+        if (may_see && !*may_see) return {};
+        const auto text =
+            may_see ? read_mountinfo(proc_fd_, tgid) : Result<std::string>(std::unexpected(may_see.error()));
+        // A container can make its table too long to be read: it must not seem to hold nothing.
+        if (!text && text.error().code != ESRCH)
+            return nsutil::fail(ENOKEY, "nobody knows what process " + std::to_string(tgid) +
+                                            " has mounted: " + text.error().what);
+        if (!text) return std::unexpected(text.error());
+        if (!may_hold_cifs(*text)) return {};
+        return parse_cifs_mounts(*text);
     }
 
     /// A container can keep a namespace by a descriptor, and come back. The host's own users do that for
@@ -137,11 +147,6 @@ class Search {
     [[nodiscard]] bool is_of_host(const PlaceIdentity& place) const {
         return place.container.empty() && place.view.same(NamespaceKind::pid, own_) &&
                place.view.same(NamespaceKind::user, own_);
-    }
-
-    bool give_up(std::unexpected<nsutil::Error> problem) {
-        problem_ = std::move(problem.error());
-        return false;
     }
 
     const SessionKey& key_;

@@ -33,13 +33,15 @@ test_tables_shared() {
   enter user c_touch $U2 after
   expect_owner after labu2
 }
+need_mount_census() {
+  printf '%s\n' 6.12 "$(uname -r)" | sort -CV || skip "the kernel lists no mounts of a namespace before Linux 6.12"
+}
 # A container has a copy of the host's mounts, and another root folder: its own list shows no SMB mount. Either of the
 # two may have made the session, whatever the container lets be seen.
 looks_away() { [ -e "/proc/$1/root/nothing" ] && ! file_has "/proc/$1/mountinfo" '* cifs *'; }
 test_tables_hidden() {
-  local release hider
-  release=$(uname -r)
-  printf '%s\n' 6.12 "$release" | sort -CV || skip "the kernel lists no mounts of a namespace before Linux 6.12"
+  local hider
+  need_mount_census
   mount_share cruid=$U1
   mkdir -p /srv/away/nothing
   unshare --user --map-root-user --mount perl -e 'chroot "/srv/away" and chdir "/" and sleep 1000' &
@@ -58,9 +60,8 @@ test_tables_hidden() {
 }
 # The same without any process: a descriptor keeps the namespace until one comes back.
 test_tables_away() {
-  local release maker away
-  release=$(uname -r)
-  printf '%s\n' 6.12 "$release" | sort -CV || skip "the kernel lists no mounts of a namespace before Linux 6.12"
+  local maker away
+  need_mount_census
   mount_share cruid=$U1
   unshare --user --map-root-user --mount perl -e 'sleep 1000' &
   maker=$!
