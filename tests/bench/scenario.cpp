@@ -181,11 +181,7 @@ std::vector<SideSpec> Scenario::sides(const std::vector<SideSpec>& of_tokens) co
                 side.arguments = {"--test-type=cifs.idmap", "%k"};
             }
         }
-        if (what == What::name) {
-            // The front end leaves names to the helper, and becomes it.
-            if (side.kind == SideKind::our_engine) side.program = test::front_path();
-            if (side.ours()) side.arguments = {"%k"};
-        }
+        if (what == What::name && side.ours()) side.arguments = {"%k"};
         if (is_declined && side.kind == SideKind::our_engine) side.program = test::front_path();
         side.add_options(side.ours() ? helper_options : peer_options);
         sides.push_back(std::move(side));
@@ -213,7 +209,8 @@ std::vector<std::string> scenario_names() {
 Result<Scenario> make_scenario(std::string_view name, test::Realm& realm) {
     if (name == "idmap") return by_map_file(realm);
     if (name == "dns")
-        return Scenario{.name = "dns", .title = "name of a host, hosts file", .what = What::name};
+        return Scenario{
+            .name = "dns", .title = "name of a host, hosts file", .what = What::name, .is_declined = true};
     auto recipe = recipe_for(name, realm);
     if (!recipe) return nsutil::propagate(recipe, name);
     auto container = test::Container::start(recipe->spec);

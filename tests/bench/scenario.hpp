@@ -27,7 +27,7 @@ struct Scenario {
     std::uint32_t host_uid = 0;
     std::vector<std::string> helper_options{};  ///< of ours
     std::vector<std::string> peer_options{};    ///< of cifs-utils
-    bool is_declined = false;                   ///< by the engine: its front end becomes the helper
+    bool is_declined = false;                   ///< by the engine or its front end, which becomes the helper
 
     /// What the kernel would ask, so that the side of this number answers.
     [[nodiscard]] Question question(const test::Realm& realm, unsigned number) const;

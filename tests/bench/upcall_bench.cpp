@@ -118,8 +118,7 @@ std::map<std::string, Work> count_work(const Options& options, const Scenario& s
     std::map<std::string, Work> work;
     for (const auto& side : scenario.sides(sides)) {
         if (!side.answers()) continue;
-        const bool by_engine =
-            side.kind == SideKind::our_engine && scenario.what == What::token && !scenario.is_declined;
+        const bool by_engine = side.kind == SideKind::our_engine && !scenario.is_declined;
         const auto count = [&](WorkUnit unit) {
             return by_engine ? count_engine(scenario, realm, options.tracer, records.options(), unit)
                              : count_helper(scenario, realm, options.tracer, side, unit);
